@@ -1,0 +1,136 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/policy"
+)
+
+// Call is one request on its way through a route.
+type Call struct {
+	W       http.ResponseWriter
+	R       *http.Request
+	Caller  auth.Identity
+	Version Version
+	Route   *Route // nil while no route matched
+	Query   url.Values
+	Body    []byte // as sent; nil for a RawBody route
+
+	api    *API
+	params []param
+	status int
+}
+
+type param struct{ name, value string }
+
+// Ctx carries the caller and the request ID.
+func (c *Call) Ctx() context.Context { return c.R.Context() }
+
+// Param is a parameter of the path, unescaped.
+func (c *Call) Param(name string) string {
+	for _, p := range c.params {
+		if p.name == name {
+			return p.value
+		}
+	}
+	return ""
+}
+
+func (c *Call) firstParam() string {
+	if len(c.params) == 0 {
+		return ""
+	}
+	return c.params[0].value
+}
+
+// Header is the answer's header.
+func (c *Call) Header() http.Header { return c.W.Header() }
+
+// SetStatus replaces the route's success status.
+func (c *Call) SetStatus(status int) { c.status = status }
+
+// Allowed reports whether the caller may do what rule guards.
+func (c *Call) Allowed(rule string, t policy.Target) bool {
+	return c.api.policy.Allowed(c.Caller, rule, t)
+}
+
+// Enforce is Allowed as a 403 fault.
+func (c *Call) Enforce(rule string, t policy.Target) error {
+	return c.api.policy.Check(c.Caller, rule, t)
+}
+
+// BaseURL is the address the client used, without a path: "http://host:8774".
+func (c *Call) BaseURL() string { return baseURL(c.R) }
+
+func baseURL(r *http.Request) string {
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if p := r.Header.Get("X-Forwarded-Proto"); p == "https" || p == "http" {
+		scheme = p
+	}
+	if h := r.Header.Get("X-Forwarded-Host"); h != "" {
+		host, _, _ = strings.Cut(h, ",")
+	}
+	return scheme + "://" + strings.TrimSpace(host) + r.Header.Get("X-Forwarded-Prefix")
+}
+
+// readBody takes the body within the service's limit.
+func (c *Call) readBody() error {
+	if c.R.Body == nil {
+		return nil
+	}
+	limit := c.api.svc.BodyLimit
+	data, err := io.ReadAll(io.LimitReader(c.R.Body, limit+1))
+	if err != nil {
+		return fault.BadRequest("The request body could not be read.").Cause(err)
+	}
+	if int64(len(data)) > limit {
+		return fault.TooLarge("Request is too large.").As("body")
+	}
+	c.Body = data
+	return nil
+}
+
+// checkMedia refuses a body that is not JSON by its Content-Type.
+func (c *Call) checkMedia() error {
+	kind, _, err := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
+	json := err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
+	if !json && c.api.svc.StrictJSON && len(c.Body) > 0 {
+		return fault.BadRequest("Expecting to find valid JSON in a body of type application/json.").As("media")
+	}
+	return nil
+}
+
+// decode reads the checked body into v.
+func (c *Call) decode(v any) error {
+	if len(bytes.TrimSpace(c.Body)) == 0 {
+		return errEmptyBody
+	}
+	err := json.Unmarshal(c.Body, v)
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return c.api.svc.schemaFault(SchemaError{Path: strings.Split(wrong.Field, "."), Message: "wrong type: " + wrong.Value, Body: c.Body})
+	}
+	if err != nil {
+		return errBadJSON.Cause(err)
+	}
+	return nil
+}
+
+// The faults of a body as a whole; a service rewords them by Type in its Malformed hook.
+var (
+	errEmptyBody = fault.BadRequest("The server could not comply with the request since it is either malformed or otherwise incorrect.").As("body-empty")
+	errBadJSON   = fault.BadRequest("Malformed JSON in request body.").As("body-json")
+)

@@ -1,0 +1,165 @@
+package httpapi
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"nacre/internal/oslo/fault"
+)
+
+// SchemaError is the first thing about a body or query that its schema does
+// not allow, in the words of Python's jsonschema.
+type SchemaError struct {
+	Path    []string // to the wrong value, from the top of the body
+	Value   string   // the wrong value, as Python prints it
+	Message string   // "'' is too short"
+	Keyword string   // "minLength"
+	Query   bool     // it is about the query string
+	Body    []byte
+}
+
+// Field is the last step of the path, or "".
+func (e SchemaError) Field() string {
+	if len(e.Path) == 0 {
+		return ""
+	}
+	return e.Path[len(e.Path)-1]
+}
+
+// schemaSet holds every compiled schema of a service by file name.
+type schemaSet struct{ files map[string]*jsonschema.Schema }
+
+func compileSchemas(s Service) (*schemaSet, error) {
+	set := &schemaSet{files: map[string]*jsonschema.Schema{}}
+	comp := jsonschema.NewCompiler()
+	comp.DefaultDraft(jsonschema.Draft4)
+	comp.AssertFormat()
+	for name, check := range formats {
+		comp.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
+	}
+	for name, check := range s.Formats {
+		comp.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
+	}
+	comp.UseLoader(embedLoader{s.Schemas})
+	for _, t := range []Table{s.Roots, s.Table} {
+		for _, r := range t {
+			for _, use := range []Schemas{r.Bodies, r.Queries} {
+				for _, file := range use {
+					if set.files[file] != nil {
+						continue
+					}
+					sch, err := comp.Compile("embed:///" + file)
+					if err != nil {
+						return nil, fmt.Errorf("schema %s: %w", file, err)
+					}
+					set.files[file] = sch
+				}
+			}
+		}
+	}
+	return set, nil
+}
+
+// embedLoader reads schemas, and what they refer to, from a file system.
+type embedLoader struct{ files fs.FS }
+
+func (l embedLoader) Load(u string) (any, error) {
+	if l.files == nil {
+		return nil, fmt.Errorf("the service has no schema files")
+	}
+	data, err := fs.ReadFile(l.files, strings.TrimPrefix(u, "embed:///"))
+	if err != nil {
+		return nil, err
+	}
+	return jsonschema.UnmarshalJSON(bytes.NewReader(data))
+}
+
+func (set *schemaSet) body(r *Route, v Version) *jsonschema.Schema  { return set.at(r.Bodies, v) }
+func (set *schemaSet) query(r *Route, v Version) *jsonschema.Schema { return set.at(r.Queries, v) }
+
+// at is the schema of the newest version that is not newer than v.
+func (set *schemaSet) at(use Schemas, v Version) *jsonschema.Schema {
+	var best *jsonschema.Schema
+	bestV := Version{-1, -1}
+	for from, file := range use {
+		f, _ := ParseVersion(from)
+		if !v.before(f) && bestV.before(f) {
+			best, bestV = set.files[file], f
+		}
+	}
+	return best
+}
+
+// checkBody validates a JSON text.
+func (s *Service) checkBody(sch *jsonschema.Schema, body []byte) error {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return errEmptyBody
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return errBadJSON.Cause(err)
+	}
+	return s.check(sch, doc, body, false)
+}
+
+// checkQuery validates a query string as an object of arrays of strings.
+func (s *Service) checkQuery(sch *jsonschema.Schema, q url.Values) error {
+	doc := make(map[string]any, len(q))
+	for k, vs := range q {
+		list := make([]any, len(vs))
+		for i, v := range vs {
+			list[i] = v
+		}
+		doc[k] = list
+	}
+	return s.check(sch, doc, nil, true)
+}
+
+func (s *Service) check(sch *jsonschema.Schema, doc any, body []byte, query bool) error {
+	err := sch.Validate(doc)
+	if err == nil {
+		return nil
+	}
+	ve, ok := err.(*jsonschema.ValidationError)
+	if !ok {
+		return fmt.Errorf("schema: %w", err)
+	}
+	first := firstError(ve)
+	value := at(doc, first.InstanceLocation)
+	e := SchemaError{Path: first.InstanceLocation, Value: pyRepr(value), Query: query, Body: body}
+	if body != nil {
+		e.Value = pyReprAt(body, first.InstanceLocation, e.Value)
+	}
+	e.Keyword, e.Message = sentence(first, value, e.Value)
+	return s.schemaFault(e)
+}
+
+func (s *Service) schemaFault(e SchemaError) *fault.Fault {
+	if s.SchemaFault != nil {
+		return s.SchemaFault(e)
+	}
+	return fault.BadRequest("%s", e.Message)
+}
+
+// firstError is the one that Python's validator meets first: it goes down the
+// properties before it looks at required and additional ones, and does not
+// look into alternatives.
+func firstError(e *jsonschema.ValidationError) *jsonschema.ValidationError {
+	if opaque(e) || len(e.Causes) == 0 {
+		return e
+	}
+	causes := slices.Clone(e.Causes)
+	slices.SortStableFunc(causes, func(a, b *jsonschema.ValidationError) int {
+		if d := rank(a) - rank(b); d != 0 {
+			return d
+		}
+		return slices.Compare(a.InstanceLocation, b.InstanceLocation)
+	})
+	return firstError(causes[0])
+}

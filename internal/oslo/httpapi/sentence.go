@@ -1,0 +1,235 @@
+package httpapi
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// opaque errors are told as a whole, not by what is wrong inside their alternatives.
+func opaque(e *jsonschema.ValidationError) bool {
+	switch e.ErrorKind.(type) {
+	case *kind.AnyOf, *kind.OneOf, *kind.Not:
+		return true
+	}
+	return false
+}
+
+// rank orders the errors of one object.
+func rank(e *jsonschema.ValidationError) int {
+	switch e.ErrorKind.(type) {
+	case *kind.Type:
+		return 0
+	case *kind.Required:
+		return 2
+	case *kind.AdditionalProperties:
+		return 3
+	}
+	return 1
+}
+
+// sentence words an error as Python's jsonschema does. repr is the wrong value as Python prints it.
+func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, msg string) {
+	switch k := e.ErrorKind.(type) {
+	case *kind.Type:
+		return "type", repr + " is not of type " + quoted(k.Want)
+	case *kind.Enum:
+		return "enum", repr + " is not one of " + pyRepr(k.Want)
+	case *kind.Const:
+		return "const", pyRepr(k.Want) + " was expected"
+	case *kind.Required:
+		return "required", pyRepr(k.Missing[0]) + " is a required property"
+	case *kind.AdditionalProperties:
+		return "additionalProperties", additional(k.Properties)
+	case *kind.MinLength, *kind.MinItems:
+		return "minLength", repr + " is too short"
+	case *kind.MaxLength, *kind.MaxItems:
+		return "maxLength", repr + " is too long"
+	case *kind.MinProperties:
+		return "minProperties", repr + " does not have enough properties"
+	case *kind.MaxProperties:
+		return "maxProperties", repr + " has too many properties"
+	case *kind.Pattern:
+		return "pattern", repr + " does not match " + pyRepr(k.Want)
+	case *kind.Format:
+		return "format", repr + " is not a " + pyRepr(k.Want)
+	case *kind.Minimum:
+		return "minimum", repr + " is less than the minimum of " + rat(k.Want.RatString())
+	case *kind.Maximum:
+		return "maximum", repr + " is greater than the maximum of " + rat(k.Want.RatString())
+	case *kind.UniqueItems:
+		return "uniqueItems", repr + " has non-unique elements"
+	case *kind.AnyOf:
+		return "anyOf", repr + " is not valid under any of the given schemas"
+	case *kind.OneOf:
+		if len(k.Subschemas) == 0 {
+			return "oneOf", repr + " is not valid under any of the given schemas"
+		}
+		return "oneOf", repr + " is valid under each of the alternatives"
+	case *kind.Not:
+		return "not", repr + " should not be valid under the given schema"
+	}
+	return "schema", repr + " is not valid: " + fmt.Sprint(e.ErrorKind)
+}
+
+func rat(s string) string { return s }
+
+func quoted(words []string) string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = pyRepr(w)
+	}
+	return strings.Join(out, ", ")
+}
+
+func additional(names []string) string {
+	slices.Sort(names)
+	verb := "was"
+	if len(names) > 1 {
+		verb = "were"
+	}
+	return "Additional properties are not allowed (" + quoted(names) + " " + verb + " unexpected)"
+}
+
+// at follows a path into a decoded document; nil when it leads nowhere.
+func at(doc any, path []string) any {
+	for _, step := range path {
+		switch d := doc.(type) {
+		case map[string]any:
+			doc = d[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i < 0 || i >= len(d) {
+				return nil
+			}
+			doc = d[i]
+		default:
+			return nil
+		}
+	}
+	return doc
+}
+
+// pyRepr prints a decoded JSON value as Python's repr does; objects by sorted key.
+func pyRepr(v any) string {
+	switch t := v.(type) {
+	case nil:
+		return "None"
+	case bool:
+		if t {
+			return "True"
+		}
+		return "False"
+	case string:
+		return pyString(t)
+	case json.Number:
+		return t.String()
+	case []any:
+		parts := make([]string, len(t))
+		for i, e := range t {
+			parts[i] = pyRepr(e)
+		}
+		return "[" + strings.Join(parts, ", ") + "]"
+	case map[string]any:
+		var parts []string
+		for _, k := range slices.Sorted(maps.Keys(t)) {
+			parts = append(parts, pyString(k)+": "+pyRepr(t[k]))
+		}
+		return "{" + strings.Join(parts, ", ") + "}"
+	}
+	return fmt.Sprint(v)
+}
+
+// pyString quotes like Python: single quotes unless the text has some and no double ones.
+func pyString(s string) string {
+	quote := byte('\'')
+	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
+		quote = '"'
+	}
+	var b strings.Builder
+	b.WriteByte(quote)
+	for _, r := range s {
+		switch {
+		case r == '\\' || r == rune(quote):
+			b.WriteByte('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r < 0x20 || r == 0x7f:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	b.WriteByte(quote)
+	return b.String()
+}
+
+// pyReprAt is pyRepr of the value at a path of a JSON text, objects in the order sent.
+func pyReprAt(body []byte, path []string, fallback string) string {
+	raw := json.RawMessage(body)
+	for _, step := range path {
+		var obj map[string]json.RawMessage
+		var arr []json.RawMessage
+		if json.Unmarshal(raw, &obj) == nil && obj != nil {
+			raw = obj[step]
+			continue
+		}
+		i, err := strconv.Atoi(step)
+		if json.Unmarshal(raw, &arr) != nil || err != nil || i < 0 || i >= len(arr) {
+			return fallback
+		}
+		raw = arr[i]
+	}
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	out, err := reprTokens(dec)
+	if err != nil {
+		return fallback
+	}
+	return out
+}
+
+func reprTokens(dec *json.Decoder) (string, error) {
+	tok, err := dec.Token()
+	if err != nil {
+		return "", err
+	}
+	delim, ok := tok.(json.Delim)
+	if !ok {
+		return pyRepr(tok), nil
+	}
+	var parts []string
+	for dec.More() {
+		part, err := reprTokens(dec)
+		if err != nil {
+			return "", err
+		}
+		if delim == '{' {
+			value, err := reprTokens(dec)
+			if err != nil {
+				return "", err
+			}
+			part += ": " + value
+		}
+		parts = append(parts, part)
+	}
+	if _, err := dec.Token(); err != nil {
+		return "", err
+	}
+	if delim == '{' {
+		return "{" + strings.Join(parts, ", ") + "}", nil
+	}
+	return "[" + strings.Join(parts, ", ") + "]", nil
+}

@@ -1,0 +1,456 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/policy"
+	"nacre/internal/oslo/uuid"
+)
+
+// Limits on what a request may bring besides its body.
+const (
+	maxPath  = 8 << 10
+	maxQuery = 16 << 10
+)
+
+var requestIDForm = regexp.MustCompile(`^req-[0-9a-fA-F-]{36}$`)
+
+// ServeHTTP answers one request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	c := &Call{W: rec, R: r, api: a}
+	id := requestID(r)
+	c.R = r.WithContext(auth.WithRequestID(r.Context(), id))
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			slog.ErrorContext(c.Ctx(), "a handler panicked", "service", a.svc.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			c.fail(errors.New("panic"))
+		}
+		if a.door.Observe != nil {
+			name := ""
+			if c.Route != nil {
+				name = c.Route.Method + " " + c.Route.Path
+			}
+			a.door.Observe(c.R, name, rec.status, time.Since(start).Seconds())
+		}
+	}()
+	rec.Header().Set("x-openstack-request-id", id)
+	for _, name := range a.svc.RequestIDHeaders {
+		rec.Header().Set(name, id)
+	}
+	a.serve(c)
+}
+
+// requestID is a fresh one, or that of a service which calls on behalf of a request.
+func requestID(r *http.Request) string {
+	if id := r.Header.Get("X-Openstack-Request-Id"); requestIDForm.MatchString(id) && r.Header.Get("X-Service-Token") != "" {
+		return id
+	}
+	return "req-" + uuid.New()
+}
+
+func (a *API) serve(c *Call) {
+	if len(c.R.URL.Path) > maxPath || len(c.R.URL.RawQuery) > maxQuery {
+		c.fail(fault.New(http.StatusRequestURITooLong, "The URI is too long."))
+		return
+	}
+	query, err := url.ParseQuery(c.R.URL.RawQuery)
+	if err != nil {
+		c.fail(fault.BadRequest("Invalid query string.").Cause(err))
+		return
+	}
+	c.Query = query
+	routes, inside := a.match(c)
+	if public := publicOf(routes, c.R.Method); public == nil && !(routes == nil && (!inside || a.svc.RouteFirst)) {
+		if err := a.authenticate(c); err != nil {
+			c.send(a.unauthorized(c))
+			return
+		}
+	}
+	if a.svc.MaxVersion != "" && inside {
+		v, err := a.svc.negotiate(c.R)
+		a.svc.tellVersion(c.Header(), v)
+		c.Version = v
+		if err != nil {
+			c.fail(a.svc.reword(err))
+			return
+		}
+	}
+	if routes == nil {
+		a.drain(c)
+		c.send(a.notFound(c))
+		return
+	}
+	a.dispatch(c, routes)
+}
+
+// match finds the rows of the request's path; inside tells whether it lies below the prefix.
+func (a *API) match(c *Call) (rs []*Route, inside bool) {
+	path := c.R.URL.EscapedPath()
+	if a.svc.TrimSlash && len(path) > 1 {
+		path = strings.TrimRight(path, "/")
+	}
+	if rs, ps := a.roots.find(segments(path), nil); rs != nil {
+		c.params = ps
+		return rs, strings.HasPrefix(path, a.svc.Prefix+"/") && a.svc.Prefix != ""
+	}
+	rest, ok := strings.CutPrefix(path, a.svc.Prefix)
+	if !ok || rest != "" && rest[0] != '/' {
+		return nil, false
+	}
+	segs := segments(rest)
+	if rs, ps := a.tree.find(segs, nil); rs != nil {
+		c.params = ps
+		return rs, true
+	}
+	if a.svc.OptionalProject && len(segs) > 1 {
+		if rs, ps := a.tree.find(segs[1:], nil); rs != nil {
+			c.params = append(slices.Clip(ps), param{"project_id in URL", segs[0]})
+			return rs, true
+		}
+	}
+	return nil, true
+}
+
+func publicOf(rs []*Route, method string) *Route {
+	for _, r := range rs {
+		if r.Public && (r.Method == method || r.Method == http.MethodGet && method == http.MethodHead) {
+			return r
+		}
+	}
+	return nil
+}
+
+// authenticate fills in the caller from X-Auth-Token and X-Service-Token.
+func (a *API) authenticate(c *Call) error {
+	token := c.R.Header.Get("X-Auth-Token")
+	if token == "" || a.door.Tokens == nil {
+		return auth.ErrInvalid
+	}
+	id, err := a.door.Tokens.Validate(c.Ctx(), token)
+	if err != nil {
+		return err
+	}
+	if st := c.R.Header.Get("X-Service-Token"); st != "" {
+		svc, err := a.door.Tokens.Validate(c.Ctx(), st)
+		if err != nil {
+			return err
+		}
+		id.ServiceRoles, id.IsService = svc.Roles, svc.HasRole("service")
+	}
+	id.Token, id.RequestID = token, auth.RequestID(c.Ctx())
+	if a.svc.AdminRule != "" {
+		id.Admin = a.policy.Allowed(id, a.svc.AdminRule, nil)
+	}
+	c.Caller = id
+	c.R = c.R.WithContext(auth.WithCaller(c.Ctx(), id))
+	return nil
+}
+
+// dispatch picks the row by method, microversion and action, and runs it.
+func (a *API) dispatch(c *Call, routes []*Route) {
+	if p := c.Param("project_id in URL"); p != "" && p != c.Caller.ProjectID {
+		c.fail(fault.BadRequest("Malformed request URL: URL's project_id '%s' doesn't match Context's project_id '%s'", p, c.Caller.ProjectID))
+		return
+	}
+	rows := ofMethod(routes, c.R.Method, a.svc.HeadFromGet)
+	if len(rows) == 0 {
+		a.drain(c)
+		if c.R.Method == http.MethodOptions && a.svc.Options != nil {
+			c.send(a.svc.Options(c, methods(routes)))
+			return
+		}
+		c.send(a.notAllowed(c, methods(routes)))
+		return
+	}
+	c.Route = rows[0]
+	if !rows[0].RawBody {
+		if err := c.readBody(); err != nil {
+			c.fail(a.svc.reword(err))
+			return
+		}
+	}
+	row, err := a.pick(c, rows)
+	if err != nil {
+		c.fail(a.svc.reword(err))
+		return
+	}
+	if row == nil {
+		c.send(a.notFound(c))
+		return
+	}
+	c.Route = row
+	v, err := a.run(c, row)
+	if err != nil {
+		c.fail(a.svc.reword(err))
+		return
+	}
+	if !row.Do.raw {
+		c.answer(v)
+	}
+}
+
+func ofMethod(routes []*Route, method string, head bool) []*Route {
+	var out []*Route
+	for _, r := range routes {
+		if r.Method == method || head && method == http.MethodHead && r.Method == http.MethodGet {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// pick chooses by action and microversion; nil when no row serves this version.
+func (a *API) pick(c *Call, rows []*Route) (*Route, error) {
+	action := ""
+	if rows[0].Action != "" {
+		var err error
+		if action, err = actionOf(c.Body); err != nil {
+			return nil, err
+		}
+	}
+	known := false
+	for _, r := range rows {
+		if r.Action != action {
+			continue
+		}
+		known = true
+		if a.svc.MaxVersion == "" || c.Version == (Version{}) || c.Version.within(r.Min, r.Max) {
+			return r, nil
+		}
+	}
+	if action != "" && !known {
+		return nil, fault.BadRequest("There is no such action: %s", action)
+	}
+	return nil, nil
+}
+
+// actionOf is the one key of an action's body.
+func actionOf(body []byte) (string, error) {
+	var m map[string]json.RawMessage
+	if err := json.Unmarshal(body, &m); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if len(body) > 0 && !errors.As(err, &wrong) {
+			return "", errBadJSON.Cause(err)
+		}
+		return "", fault.BadRequest("Malformed request body")
+	}
+	if len(m) != 1 {
+		return "", fault.BadRequest("There is no such action: %s", strings.Join(sortedKeys(m), ", "))
+	}
+	return sortedKeys(m)[0], nil
+}
+
+func sortedKeys(m map[string]json.RawMessage) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// run does what the row says, in the service's order of checks.
+func (a *API) run(c *Call, row *Route) (any, error) {
+	var found any
+	ask := func() error {
+		target := policy.Owned(c.Caller)
+		if row.Do.find != nil {
+			var err error
+			if found, err = row.Do.find(c); err != nil {
+				return err
+			}
+			target = found.(Owned).PolicyTarget()
+		}
+		return a.enforce(c, row, target)
+	}
+	check := func() error { return a.validate(c, row) }
+	steps := []func() error{check, ask}
+	if a.svc.PolicyFirst {
+		steps = []func() error{ask, check}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return row.Do.do(c, found)
+}
+
+func (a *API) enforce(c *Call, row *Route, target policy.Target) error {
+	if row.Rule.Name == "" {
+		return nil
+	}
+	err := a.policy.Check(c.Caller, row.Rule.Name, target)
+	if f, ok := fault.Of(err); ok && a.svc.Forbidden != nil {
+		return a.svc.Forbidden(c, row.Rule.Name, f)
+	}
+	return err
+}
+
+// validate checks query and body against the row's schemas of this version.
+func (a *API) validate(c *Call, row *Route) error {
+	if s := a.schemas.query(row, c.Version); s != nil {
+		if err := a.svc.checkQuery(s, c.Query); err != nil {
+			return err
+		}
+	}
+	if !row.Do.body || row.RawBody {
+		return nil
+	}
+	if err := c.checkMedia(); err != nil {
+		return err
+	}
+	if s := a.schemas.body(row, c.Version); s != nil {
+		return a.svc.checkBody(s, c.Body)
+	}
+	return nil
+}
+
+// answer sends a handler's view with the route's status.
+func (c *Call) answer(v any) {
+	if c.status == 0 {
+		c.status = c.Route.Status
+	}
+	if s, ok := v.(interface{ StatusCode() int }); ok && s.StatusCode() != 0 {
+		c.status = s.StatusCode()
+	}
+	if h, ok := v.(interface{ Headers() http.Header }); ok {
+		for k, vs := range h.Headers() {
+			c.Header()[http.CanonicalHeaderKey(k)] = vs
+		}
+	}
+	if _, none := v.(None); none || v == nil {
+		c.send(Response{Status: c.status})
+		return
+	}
+	body, err := json.Marshal(v)
+	if err != nil {
+		c.fail(fmt.Errorf("encode answer: %w", err))
+		return
+	}
+	c.send(Response{Status: c.status, Body: body})
+}
+
+// send writes the answer, once.
+func (c *Call) send(r Response) {
+	h := c.Header()
+	for k, vs := range r.Header {
+		h[http.CanonicalHeaderKey(k)] = vs
+	}
+	if h.Get("Content-Type") == "" && len(r.Body) > 0 {
+		h.Set("Content-Type", c.api.svc.ContentType)
+	}
+	if r.Status != http.StatusNoContent {
+		h.Set("Content-Length", strconv.Itoa(len(r.Body)))
+	}
+	c.W.WriteHeader(r.Status)
+	if c.R.Method != http.MethodHead && r.Status != http.StatusNoContent {
+		_, _ = c.W.Write(r.Body)
+	}
+}
+
+// fail sends an error; what is not a fault is logged and told as a 500 without detail.
+func (c *Call) fail(err error) {
+	if rec, ok := c.W.(*recorder); ok && rec.status != 0 {
+		slog.WarnContext(c.Ctx(), "an answer broke off", "service", c.api.svc.Name, "error", err)
+		panic(http.ErrAbortHandler)
+	}
+	f, ok := fault.Of(err)
+	switch {
+	case !ok && c.Ctx().Err() != nil:
+		f = fault.New(499, "The client went away.")
+	case !ok:
+		slog.ErrorContext(c.Ctx(), "a request failed", "service", c.api.svc.Name, "method", c.R.Method, "path", c.R.URL.Path, "error", err)
+		f = fault.New(http.StatusInternalServerError, "Unexpected API Error. Please report this with the request ID to the operator of this cloud.").Cause(err)
+	case f.Status >= 500:
+		slog.ErrorContext(c.Ctx(), "a request failed", "service", c.api.svc.Name, "method", c.R.Method, "path", c.R.URL.Path, "error", err)
+	}
+	r := c.api.svc.Fault(c, f)
+	if r.Header == nil {
+		r.Header = http.Header{}
+	}
+	for k, vs := range f.Header {
+		r.Header[k] = vs
+	}
+	c.send(r)
+}
+
+func (a *API) notFound(c *Call) Response {
+	if a.svc.NotFound != nil {
+		return a.svc.NotFound(c)
+	}
+	return a.svc.Fault(c, fault.NotFound("The resource could not be found."))
+}
+
+func (a *API) notAllowed(c *Call, allow []string) Response {
+	if a.svc.NotAllowed == nil {
+		return a.notFound(c)
+	}
+	return a.svc.NotAllowed(c, allow)
+}
+
+func (a *API) unauthorized(c *Call) Response {
+	c.Header().Set("WWW-Authenticate", `Keystone uri="`+a.door.IdentityURL+`"`)
+	if a.svc.Unauthorized != nil {
+		return a.svc.Unauthorized(c)
+	}
+	return Response{Status: http.StatusUnauthorized, Header: http.Header{"Content-Type": {"application/json"}},
+		Body: []byte(`{"error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}}`)}
+}
+
+// drain lets the client finish sending a small body, so that it reads our answer.
+func (a *API) drain(c *Call) { _ = c.readBody() }
+
+// reword gives the service's own sentence for a body or version that is wrong as a whole.
+func (s *Service) reword(err error) error {
+	f, ok := fault.Of(err)
+	if !ok || s.Malformed == nil {
+		return err
+	}
+	switch f.Type {
+	case "body-empty", "body-json", "body", "media", "version":
+		return s.Malformed(f)
+	}
+	return err
+}
+
+// recorder remembers the status, for the log and to know whether an answer has begun.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+func (r *recorder) Write(p []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(p)
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
