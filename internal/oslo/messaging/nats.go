@@ -1,0 +1,173 @@
+package messaging
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+)
+
+// maxMessage is the largest message, in bytes: a host's whole desired state fits.
+const maxMessage = 32 << 20
+
+// NATS is a Bus on a NATS server: one of this process, or a cluster.
+type NATS struct {
+	conn   *nats.Conn
+	server *server.Server // nil when it is not ours
+	ctx    context.Context
+	cancel context.CancelFunc
+}
+
+// InProcess starts a bus within this process; nothing listens on a socket.
+func InProcess() (*NATS, error) {
+	srv, err := server.NewServer(&server.Options{ServerName: "nacre", DontListen: true, NoSigs: true, NoLog: true,
+		MaxPayload: maxMessage, MaxPending: 4 * maxMessage, MaxControlLine: 4096})
+	if err != nil {
+		return nil, fmt.Errorf("in-process bus: %w", err)
+	}
+	srv.Start()
+	if !srv.ReadyForConnections(10 * time.Second) {
+		return nil, errors.New("in-process bus: not ready after 10 s")
+	}
+	conn, err := nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1))
+	if err != nil {
+		srv.Shutdown()
+		return nil, fmt.Errorf("in-process bus: %w", err)
+	}
+	return newNATS(conn, srv), nil
+}
+
+// DialNATS joins the NATS servers of url ("nats://host:4222,…").
+func DialNATS(url string, opts ...nats.Option) (*NATS, error) {
+	conn, err := nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true)}, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("bus %s: %w", url, err)
+	}
+	return newNATS(conn, nil), nil
+}
+
+func newNATS(conn *nats.Conn, srv *server.Server) *NATS {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &NATS{conn: conn, server: srv, ctx: ctx, cancel: cancel}
+}
+
+// subject makes a topic safe as a NATS subject: a host name keeps its dots as one token.
+func subject(kind, topic string) string {
+	r := strings.NewReplacer(".", "_", " ", "_", "*", "_", ">", "_")
+	return kind + "." + r.Replace(topic)
+}
+
+// Call implements Bus.
+func (b *NATS) Call(ctx context.Context, topic, method string, req, reply any) error {
+	data, err := pack(ctx, method, req)
+	if err != nil {
+		return err
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	msg, err := b.conn.RequestWithContext(ctx, subject("call", topic), data)
+	switch {
+	case errors.Is(err, nats.ErrNoResponders):
+		return ErrNobody
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return ErrTimeout
+	case err != nil:
+		return fmt.Errorf("bus: %w", err)
+	}
+	return unpack(msg.Data, reply)
+}
+
+// Cast implements Bus.
+func (b *NATS) Cast(ctx context.Context, topic, method string, req any) error {
+	return b.publish(ctx, subject("call", topic), method, req)
+}
+
+// Fanout implements Bus.
+func (b *NATS) Fanout(ctx context.Context, topic, method string, req any) error {
+	return b.publish(ctx, subject("fanout", topic), method, req)
+}
+
+func (b *NATS) publish(ctx context.Context, subj, method string, req any) error {
+	data, err := pack(ctx, method, req)
+	if err != nil {
+		return err
+	}
+	return b.conn.Publish(subj, data)
+}
+
+// Serve implements Bus.
+func (b *NATS) Serve(topic string, methods Methods) (func(), error) {
+	var running sync.WaitGroup
+	ctx, cancel := context.WithCancel(b.ctx)
+	handle := func(m *nats.Msg) {
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			out := serve(ctx, methods, m.Data)
+			if m.Reply != "" {
+				_ = m.Respond(out)
+			}
+		}()
+	}
+	one, err := b.conn.QueueSubscribe(subject("call", topic), "servers", handle)
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("serve %s: %w", topic, err)
+	}
+	all, err := b.conn.Subscribe(subject("fanout", topic), handle)
+	if err != nil {
+		cancel()
+		_ = one.Unsubscribe()
+		return nil, fmt.Errorf("serve %s: %w", topic, err)
+	}
+	for _, sub := range []*nats.Subscription{one, all} {
+		_ = sub.SetPendingLimits(-1, 8*maxMessage)
+	}
+	return func() {
+		_, _ = one.Unsubscribe(), all.Unsubscribe()
+		_ = b.conn.Flush()
+		cancel()
+		running.Wait()
+	}, b.conn.Flush()
+}
+
+// Notify implements Bus.
+func (b *NATS) Notify(_ context.Context, e Event) error {
+	data, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("notify %s: %w", e.Type, err)
+	}
+	return b.conn.Publish("notifications", data)
+}
+
+// Listen implements Bus.
+func (b *NATS) Listen(fn func(Event)) (func(), error) {
+	sub, err := b.conn.Subscribe("notifications", func(m *nats.Msg) {
+		var e Event
+		if json.Unmarshal(m.Data, &e) == nil {
+			fn(e)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return func() { _ = sub.Unsubscribe() }, b.conn.Flush()
+}
+
+// Close implements Bus.
+func (b *NATS) Close() {
+	b.cancel()
+	b.conn.Close()
+	if b.server != nil {
+		b.server.Shutdown()
+	}
+}
