@@ -1,0 +1,250 @@
+package keystoneauth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"nacre/internal/oslo/auth"
+)
+
+// Config says who a service is to the others, and where they are.
+type Config struct {
+	AuthURL       string // "http://127.0.0.1:5000/v3"
+	Username      string
+	Password      string
+	UserDomain    string // name; "Default" when empty
+	Project       string // name; "service" when empty
+	ProjectDomain string // name; "Default" when empty
+	Region        string
+	Interface     string // of the catalogue; "internal" when empty
+
+	// Issue gives a token without a password where Keystone is in this process.
+	Issue func(ctx context.Context) (token string, expires time.Time, err error)
+	// Endpoints overrides the catalogue by service type.
+	Endpoints map[string]string
+}
+
+// Session keeps a service user's token and makes clients of other services.
+type Session struct {
+	cfg       Config
+	transport http.RoundTripper
+
+	mu       sync.Mutex
+	provider *gophercloud.ProviderClient
+	expires  time.Time
+}
+
+// New makes a session; it authenticates when the first client is asked for.
+func New(cfg Config, transport http.RoundTripper) *Session {
+	for _, d := range []struct {
+		field *string
+		value string
+	}{{&cfg.UserDomain, "Default"}, {&cfg.Project, "service"}, {&cfg.ProjectDomain, "Default"}, {&cfg.Interface, "internal"}} {
+		if *d.field == "" {
+			*d.field = d.value
+		}
+	}
+	return &Session{cfg: cfg, transport: transport}
+}
+
+// renewBefore is how long before its expiry the service's token is replaced.
+const renewBefore = 10 * time.Minute
+
+// authenticated is the provider client with a token that is good for a while.
+func (s *Session) authenticated(ctx context.Context) (*gophercloud.ProviderClient, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.provider != nil && time.Until(s.expires) > renewBefore {
+		return s.provider, nil
+	}
+	p, expires, err := s.authenticate(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("authenticate %s: %w", s.cfg.Username, err)
+	}
+	s.provider, s.expires = p, expires
+	return p, nil
+}
+
+func (s *Session) authenticate(ctx context.Context) (*gophercloud.ProviderClient, time.Time, error) {
+	p, err := openstack.NewClient(s.cfg.AuthURL)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	p.HTTPClient = http.Client{Transport: s.transport}
+	p.UseTokenLock()
+	if s.cfg.Issue != nil {
+		token, expires, err := s.cfg.Issue(ctx)
+		p.SetToken(token)
+		return p, expires, err
+	}
+	err = openstack.Authenticate(ctx, p, gophercloud.AuthOptions{IdentityEndpoint: s.cfg.AuthURL, Username: s.cfg.Username,
+		Password: s.cfg.Password, DomainName: s.cfg.UserDomain,
+		Scope: &gophercloud.AuthScope{ProjectName: s.cfg.Project, DomainName: s.cfg.ProjectDomain}})
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	result, ok := p.GetAuthResult().(tokens.CreateResult)
+	if !ok {
+		return nil, time.Time{}, fmt.Errorf("keystone gave no v3 token")
+	}
+	token, err := result.ExtractToken()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return p, token.ExpiresAt, nil
+}
+
+// Token is the service's own token.
+func (s *Session) Token(ctx context.Context) (string, error) {
+	p, err := s.authenticated(ctx)
+	if err != nil {
+		return "", err
+	}
+	return p.Token(), nil
+}
+
+// Client is a client of another service with this service's own credentials.
+// The type is the catalogue's: "network", "image", "placement", "compute", "identity".
+func (s *Session) Client(ctx context.Context, serviceType string) (*gophercloud.ServiceClient, error) {
+	p, err := s.authenticated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.client(ctx, p, p.Token(), serviceType)
+}
+
+// As is a client that acts with the token of ctx's caller and vouches for it
+// with this service's own. Without a caller's token it is Client.
+func (s *Session) As(ctx context.Context, serviceType string) (*gophercloud.ServiceClient, error) {
+	p, err := s.authenticated(ctx)
+	if err != nil {
+		return nil, err
+	}
+	token := auth.Caller(ctx).Token
+	if token == "" {
+		return s.client(ctx, p, p.Token(), serviceType)
+	}
+	borrowed := &gophercloud.ProviderClient{IdentityBase: p.IdentityBase, IdentityEndpoint: p.IdentityEndpoint,
+		HTTPClient: p.HTTPClient, EndpointLocator: p.EndpointLocator, UserAgent: p.UserAgent}
+	borrowed.SetToken(token)
+	return s.client(ctx, borrowed, p.Token(), serviceType)
+}
+
+func (s *Session) client(ctx context.Context, p *gophercloud.ProviderClient, own, serviceType string) (*gophercloud.ServiceClient, error) {
+	url, err := s.endpoint(p, serviceType)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint of %s: %w", serviceType, err)
+	}
+	c := &gophercloud.ServiceClient{ProviderClient: p, Endpoint: gophercloud.NormalizeURL(url), Type: serviceType,
+		MoreHeaders: map[string]string{"X-Service-Token": own}}
+	if base, ok := resourceBase[serviceType]; ok && !strings.HasSuffix(c.Endpoint, "/"+base) {
+		c.ResourceBase = c.Endpoint + base
+	}
+	if id := auth.RequestID(ctx); id != "" {
+		c.MoreHeaders["X-Openstack-Request-Id"] = id
+	}
+	return c, nil
+}
+
+// resourceBase is what clients put between a catalogue entry and a resource.
+var resourceBase = map[string]string{"network": "v2.0/", "image": "v2/"}
+
+func (s *Session) endpoint(p *gophercloud.ProviderClient, serviceType string) (string, error) {
+	if url := s.cfg.Endpoints[serviceType]; url != "" {
+		return url, nil
+	}
+	if p.EndpointLocator == nil {
+		return "", fmt.Errorf("no catalogue")
+	}
+	opts := gophercloud.EndpointOpts{Region: s.cfg.Region, Availability: gophercloud.Availability(s.cfg.Interface)}
+	opts.ApplyDefaults(serviceType)
+	return p.EndpointLocator(opts)
+}
+
+// Remote validates tokens by asking Keystone with the session's own token.
+type Remote struct{ Session *Session }
+
+// Validate implements auth.Validator.
+func (v Remote) Validate(ctx context.Context, token string) (auth.Identity, error) {
+	own, err := v.Session.Token(ctx)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(v.Session.cfg.AuthURL, "/")+"/auth/tokens?nocatalog", nil)
+	if err != nil {
+		return auth.Identity{}, err
+	}
+	req.Header.Set("X-Auth-Token", own)
+	req.Header.Set("X-Subject-Token", token)
+	res, err := v.Session.transport.RoundTrip(req)
+	if err != nil {
+		return auth.Identity{}, fmt.Errorf("validate token: %w", err)
+	}
+	defer res.Body.Close()
+	switch res.StatusCode {
+	case http.StatusOK:
+		return decodeToken(res)
+	case http.StatusNotFound:
+		return auth.Identity{}, auth.ErrInvalid
+	case http.StatusUnauthorized:
+		v.Session.forget()
+	}
+	return auth.Identity{}, fmt.Errorf("validate token: keystone answered %d", res.StatusCode)
+}
+
+// forget drops the session's token, so that the next call gets a new one.
+func (s *Session) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.provider = nil
+}
+
+type domainRef struct{ ID, Name string }
+
+func decodeToken(res *http.Response) (auth.Identity, error) {
+	var doc struct {
+		Token struct {
+			User struct {
+				ID, Name string
+				Domain   domainRef
+			}
+			Project *struct {
+				ID, Name string
+				Domain   domainRef
+			}
+			Domain *domainRef
+			System map[string]bool
+			Roles  []domainRef
+
+			Methods   []string
+			AuditIDs  []string  `json:"audit_ids"`
+			IssuedAt  time.Time `json:"issued_at"`
+			ExpiresAt time.Time `json:"expires_at"`
+		}
+	}
+	if err := json.NewDecoder(res.Body).Decode(&doc); err != nil {
+		return auth.Identity{}, fmt.Errorf("decode token: %w", err)
+	}
+	t := doc.Token
+	id := auth.Identity{UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.User.Domain.ID, UserDomainName: t.User.Domain.Name,
+		System: t.System["all"], AuditIDs: t.AuditIDs, Methods: t.Methods, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt}
+	if p := t.Project; p != nil {
+		id.ProjectID, id.ProjectName, id.ProjectDomainID, id.ProjectDomainName = p.ID, p.Name, p.Domain.ID, p.Domain.Name
+	}
+	if t.Domain != nil {
+		id.DomainID, id.DomainName = t.Domain.ID, t.Domain.Name
+	}
+	for _, r := range t.Roles {
+		id.Roles, id.RoleIDs = append(id.Roles, r.Name), append(id.RoleIDs, r.ID)
+	}
+	return id, nil
+}
