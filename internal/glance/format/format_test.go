@@ -1,0 +1,226 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// inspect writes the image in pieces of that many bytes.
+func inspect(b []byte, piece int) (*Inspector, Result) {
+	in := NewInspector()
+	for len(b) > 0 {
+		n := min(piece, len(b))
+		_, _ = in.Write(b[:n])
+		b = b[n:]
+	}
+	return in, in.Result()
+}
+
+func TestVerifyTakes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		image    *image
+		declared string
+		size     int64
+	}{
+		"raw":                   {blank(5000), "raw", 5000},
+		"empty":                 {blank(0), "raw", 0},
+		"qcow2 v2":              {qcow2(2), "qcow2", gig},
+		"qcow2 v3":              {qcow2(3), "qcow2", gig},
+		"qcow2 zstd and L2":     {qcow2(3).be64(72, qcow2Compression|qcow2ExtendedL2), "qcow2", gig},
+		"qcow2 as raw":          {qcow2(3), "raw", 64 << 10},
+		"vdi":                   {vdi(vdiDynamic), "vdi", gig},
+		"vhd":                   {vhd(vhdDynamic), "vhd", gig},
+		"vhd of fixed size":     {fixedVHD(), "vhd", 8192},
+		"vhdx":                  {vhdx(), "vhdx", gig},
+		"vmdk monolithicSparse": {monolithic(), "vmdk", gig},
+		"vmdk streamOptimized":  {streamed(), "vmdk", gig},
+		"iso":                   {iso(), "iso", 350 * 2048},
+		"iso that boots":        {iso().put(mbrPartitions, []byte{0, 0, 2, 0, mbrGPT}).le32(mbrPartitions+8, 1).le16(510, mbrSignature), "iso", 350 * 2048},
+		"mbr as raw":            {mbr(), "raw", 8192},
+		"gpt as raw":            {gpt(), "raw", 8192},
+		"fat as raw":            {blank(4096).put(0x10, []byte{2}).put(0x15, []byte{0xf8}).le16(510, mbrSignature), "raw", 4096},
+		"luks as raw":           {luks(1), "raw", 8192},
+		"ami":                   {blank(600), "ami", 0},
+		"text as raw":           {blank(0).text(0, "#!/bin/sh\necho hello\n"), "raw", 21},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, piece := range []int{1 << 30, 65536, 4096, 511, 7} {
+				_, r := inspect(tc.image.b, piece)
+				size, err := r.Verify(tc.declared)
+				if err != nil || size != tc.size {
+					t.Fatalf("in pieces of %d: got %d, %v, want %d", piece, size, err, tc.size)
+				}
+			}
+		})
+	}
+}
+
+func TestVerifyRefusesWhatIsDangerous(t *testing.T) {
+	good := fmt.Sprintf(goodDescriptor, "monolithicSparse")
+	for name, tc := range map[string]struct {
+		image    *image
+		declared string
+		check    string
+	}{
+		"qcow2 backing file":         {qcow2(3).be64(8, 4096).be32(16, 11), "qcow2", "backing_file"},
+		"qcow2 backing file as raw":  {qcow2(2).be64(8, 4096).be32(16, 11), "raw", "backing_file"},
+		"qcow2 data file":            {qcow2(3).be64(72, qcow2DataFile), "qcow2", "data_file"},
+		"qcow2 unknown feature":      {qcow2(3).be64(72, 1<<5), "qcow2", "unknown_features"},
+		"qcow2 feature of the top":   {qcow2(3).be64(72, 1<<63), "qcow2", "unknown_features"},
+		"qcow v1":                    {qcow2(1), "qcow2", "unknown_features"},
+		"qcow2 cut short":            {&image{qcow2(3).b[:80]}, "raw", "header"},
+		"qcow2 size":                 {qcow2(3).be64(24, 1<<63), "qcow2", "size"},
+		"qed":                        {blank(4096).text(0, "QED\x00"), "raw", "banned"},
+		"vdi difference":             {vdi(4), "vdi", "parent"},
+		"vhd difference":             {vhd(4), "vhd", "parent"},
+		"vhdx difference":            {vhdxWithParent(), "vhdx", "parent"},
+		"vhdx without metadata":      {&image{vhdx().b[:1<<20]}, "vhdx", "metadata"},
+		"vhdx metadata before table": {vhdx().le64(vhdxTable+32, 0), "vhdx", "metadata"},
+		"vmdk flat":                  {vmdk(strings.Replace(good, "SPARSE \"disk", "FLAT \"/etc/passwd\" 0 # ", 1)), "vmdk", "descriptor"},
+		"vmdk subformat":             {vmdk(fmt.Sprintf(goodDescriptor, "monolithicFlat")), "vmdk", "descriptor"},
+		"vmdk absolute path":         {vmdk(strings.Replace(good, "disk.vmdk", "/etc/passwd", 1)), "vmdk", "descriptor"},
+		"vmdk two extents":           {vmdk(good + "RW 20 SPARSE \"other.vmdk\"\n"), "vmdk", "descriptor"},
+		"vmdk no extents":            {vmdk(strings.Replace(good, "RW 2097152", "# RW", 1)), "vmdk", "descriptor"},
+		"vmdk parent":                {vmdk(good + "parentFileNameHint=\"base.vmdk\"\n"), "vmdk", "descriptor"},
+		"vmdk strange line":          {vmdk(good + "something else\n"), "vmdk", "descriptor"},
+		"vmdk descriptor elsewhere":  {monolithic().le64(28, 2), "vmdk", "descriptor"},
+		"vmdk no descriptor":         {monolithic().le64(36, 0), "vmdk", "descriptor"},
+		"vmdk descriptor cut short":  {&image{monolithic().b[:800]}, "vmdk", "descriptor"},
+		"vmdk version":               {monolithic().le32(4, 9), "vmdk", "version"},
+		"vmdk capacity":              {monolithic().le64(12, 1<<60), "vmdk", "size"},
+		"vmdk bare descriptor":       {blank(0).text(0, strings.Replace(good, "SPARSE", "FLAT", 1)), "raw", "descriptor"},
+		"vmdk descriptor by version": {blank(0).text(0, "# x\n\nversion=1\nRW 1 FLAT \"/etc/passwd\" 0\n"), "raw", "descriptor"},
+		"vmdk esx sparse":            {blank(4096).text(0, vmdkMagic3), "raw", "descriptor"},
+		"vmdk footer elsewhere":      {streamed().le64(64<<10+512+28, 7), "vmdk", "footer"},
+		"vmdk footer cut":            {&image{streamed().b[:64<<10]}, "vmdk", "footer"},
+		"vmdk footer signature":      {streamed().text(64<<10+512, "XXXX"), "vmdk", "footer"},
+		"vmdk footer again":          {streamed().le64(64<<10+512+56, vmdkAtEnd), "vmdk", "footer"},
+		"mbr boot flag":              {mbr().put(mbrPartitions, []byte{0x7f}), "raw", "mbr"},
+		"mbr without partitions":     {mbr().put(mbrPartitions+4, []byte{0}), "raw", "mbr"},
+		"gpt with another partition": {gpt().put(mbrPartitions+20, []byte{0x83}), "raw", "mbr"},
+		"gpt start":                  {gpt().le32(mbrPartitions+8, 2), "raw", "mbr"},
+		"luks 2":                     {luks(2), "raw", "version"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, piece := range []int{1 << 30, 4096, 13} {
+				_, r := inspect(tc.image.b, piece)
+				_, err := r.Verify(tc.declared)
+				var unsafe *Unsafe
+				if !errors.As(err, &unsafe) || !strings.Contains(unsafe.Error(), tc.check+":") {
+					t.Fatalf("in pieces of %d: got %v, want %s", piece, err, tc.check)
+				}
+			}
+		})
+	}
+}
+
+func TestVerifyRefusesLies(t *testing.T) {
+	for name, tc := range map[string]struct {
+		image    *image
+		declared string
+		want     string
+	}{
+		"raw as qcow2":   {blank(5000), "qcow2", "Image disk_format qcow2 does not match stream data raw"},
+		"vmdk as qcow2":  {monolithic(), "qcow2", "Image disk_format qcow2 does not match stream data vmdk"},
+		"gpt as ami":     {gpt(), "ami", "Image disk_format ami does not match stream data gpt"},
+		"two in one":     {iso().text(0, qcow2Magic).be32(4, 3), "iso", "Multiple formats detected: iso,qcow2"},
+		"two in one raw": {vdi(1).text(0, vhdCookie), "raw", "Multiple formats detected: vdi,vhd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, r := inspect(tc.image.b, 4096)
+			_, err := r.Verify(tc.declared)
+			var lie *Mismatch
+			if !errors.As(err, &lie) || lie.Error() != tc.want {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestSafe(t *testing.T) {
+	_, kernel := inspect(blank(8192).text(0, "MZ").le16(510, mbrSignature).b, 4096)
+	if err := kernel.Safe(); err != nil {
+		t.Errorf("a kernel: %v", err)
+	}
+	_, overlay := inspect(qcow2(3).be64(8, 4096).b, 4096)
+	if err := overlay.Safe(); err == nil {
+		t.Error("an overlay is taken for safe")
+	}
+}
+
+// TestRealImages asks of files that qemu-img made.
+func TestRealImages(t *testing.T) {
+	tool, err := exec.LookPath("qemu-img")
+	if err != nil {
+		t.Skip("qemu-img is not installed")
+	}
+	dir := t.TempDir()
+	run := func(args ...string) {
+		t.Helper()
+		if out, err := exec.Command(tool, args...).CombinedOutput(); err != nil {
+			t.Fatalf("qemu-img %v: %v\n%s", args, err, out)
+		}
+	}
+	base := filepath.Join(dir, "base.raw")
+	run("create", "-f", "raw", base, "8M")
+	for name, tc := range map[string]struct {
+		declared, driver, options string
+		refused                   bool
+	}{
+		"qcow2 v2":             {"qcow2", "qcow2", "compat=0.10", false},
+		"qcow2 v3":             {"qcow2", "qcow2", "compat=1.1", false},
+		"qcow2 zstd":           {"qcow2", "qcow2", "compression_type=zstd", false},
+		"qcow2 extended L2":    {"qcow2", "qcow2", "extended_l2=on", false},
+		"qcow2 data file":      {"qcow2", "qcow2", "data_file=" + filepath.Join(dir, "data"), true},
+		"vdi":                  {"vdi", "vdi", "", false},
+		"vhd dynamic":          {"vhd", "vpc", "force_size=on", false},
+		"vhd fixed":            {"vhd", "vpc", "subformat=fixed,force_size=on", false},
+		"vhdx":                 {"vhdx", "vhdx", "", false},
+		"vmdk":                 {"vmdk", "vmdk", "subformat=monolithicSparse", false},
+		"vmdk streamOptimized": {"vmdk", "vmdk", "subformat=streamOptimized", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "image")
+			args := []string{"convert", "-f", "raw", "-O", tc.driver}
+			if tc.options != "" {
+				args = append(args, "-o", tc.options)
+			}
+			run(append(args, base, file)...)
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, r := inspect(b, 65536)
+			size, err := r.Verify(tc.declared)
+			if tc.refused != (err != nil) || err == nil && size != 8<<20 {
+				t.Errorf("got %d, %v", size, err)
+			}
+		})
+	}
+}
+
+func TestBacking(t *testing.T) {
+	tool, err := exec.LookPath("qemu-img")
+	if err != nil {
+		t.Skip("qemu-img is not installed")
+	}
+	file := filepath.Join(t.TempDir(), "overlay")
+	if out, err := exec.Command(tool, "create", "-f", "qcow2", "-u", "-b", "/etc/passwd", "-F", "raw", file, "1M").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, r := inspect(b, 65536)
+	for _, declared := range []string{"raw", "qcow2"} {
+		if _, err := r.Verify(declared); err == nil {
+			t.Errorf("an overlay passes as %s", declared)
+		}
+	}
+}
