@@ -1,0 +1,109 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
+)
+
+// Engine names what speaks SQL below.
+type Engine string
+
+const (
+	SQLite     Engine = "sqlite"
+	PostgreSQL Engine = "postgres"
+	MariaDB    Engine = "mysql"
+)
+
+// DB is one service's database. Reads made on it see what is committed.
+type DB struct {
+	engine Engine
+	reader *bun.DB
+	writer *bun.DB // the same pool as reader, but on SQLite
+	gen    schema.QueryGen
+	plans  sync.Map // planKey → *plan
+}
+
+type options struct {
+	maxConns    int
+	synchronous string
+	systemOnly  bool
+}
+
+// Option changes how Open works.
+type Option func(*options)
+
+// MaxConns bounds the connections to PostgreSQL or MariaDB (default 20).
+func MaxConns(n int) Option { return func(o *options) { o.maxConns = n } }
+
+// Unsynced lets SQLite answer before the disk has the data. Tests only.
+func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
+
+// Open connects to "sqlite:///path/file.db", "postgres://user:pw@host:port/db"
+// or "mysql://user:pw@host:port/db" (?socket=/path for a unix socket), refuses
+// an engine that does not run with the settings we rely on, and brings the
+// schema up to date. migrations holds *.sql at its root or in "migrations/";
+// nil means none.
+func Open(ctx context.Context, dburl string, migrations fs.FS, opts ...Option) (*DB, error) {
+	o := options{maxConns: 20, synchronous: "FULL"}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	u, err := url.Parse(dburl)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", err.(*url.Error).Err)
+	}
+	d, err := connect(ctx, u, o)
+	if err != nil {
+		return nil, fmt.Errorf("open %s database: %w", u.Scheme, err)
+	}
+	if err := d.migrate(ctx, migrations); err != nil {
+		d.Close()
+		return nil, fmt.Errorf("migrate %s database: %w", u.Scheme, err)
+	}
+	return d, nil
+}
+
+func connect(ctx context.Context, u *url.URL, o options) (*DB, error) {
+	switch u.Scheme {
+	case "sqlite":
+		return openSQLite(ctx, u, o)
+	case "postgres", "postgresql":
+		return openPostgres(ctx, u, o)
+	case "mysql", "mariadb":
+		return openMariaDB(ctx, u, o)
+	}
+	return nil, fmt.Errorf("unknown engine %q: want sqlite, postgres or mysql", u.Scheme)
+}
+
+// serverPool sets the limits of a pool to a server.
+func serverPool(pool *sql.DB, o options) *sql.DB {
+	pool.SetMaxOpenConns(o.maxConns)
+	pool.SetMaxIdleConns(min(o.maxConns, 8))
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	return pool
+}
+
+// Engine says which engine this is; stores should not need to ask.
+func (d *DB) Engine() Engine { return d.engine }
+
+// Close ends all connections.
+func (d *DB) Close() error {
+	err := d.reader.Close()
+	if d.writer != d.reader {
+		if werr := d.writer.Close(); err == nil {
+			err = werr
+		}
+	}
+	return err
+}
+
+// Ping reports whether the engine answers.
+func (d *DB) Ping(ctx context.Context) error { return d.reader.PingContext(ctx) }

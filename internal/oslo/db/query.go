@@ -1,0 +1,190 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/uptrace/bun"
+)
+
+// Query is a SELECT of whole rows that has not been sent yet.
+type Query[T any] struct {
+	table  TableOf[T]
+	scope  []cond // the marker of a page must meet these too
+	where  []cond
+	page   Page
+	marker string // column the marker is a value of
+	orders []string
+	limit  int
+	err    error
+}
+
+type cond struct {
+	text string
+	args []any
+}
+
+// Select asks for the rows that meet where; "" means all.
+func (t TableOf[T]) Select(where string, args ...any) *Query[T] {
+	q := &Query[T]{table: t}
+	return q.Scope(where, args...)
+}
+
+// Scope is Where that the marker of a page must meet as well: who may not see
+// a row may not page from it either.
+func (q *Query[T]) Scope(where string, args ...any) *Query[T] {
+	if where != "" {
+		q.scope = append(q.scope, cond{where, args})
+	}
+	return q
+}
+
+// Where adds a condition that the rows must meet too.
+func (q *Query[T]) Where(where string, args ...any) *Query[T] {
+	q.where = append(q.where, cond{where, args})
+	return q
+}
+
+// WhereIf is Where if ok.
+func (q *Query[T]) WhereIf(ok bool, where string, args ...any) *Query[T] {
+	if ok {
+		q.Where(where, args...)
+	}
+	return q
+}
+
+// In demands that column is one of values, a slice; none is met by an empty one.
+func (q *Query[T]) In(column string, values any) *Query[T] {
+	v := reflect.ValueOf(values)
+	if v.Kind() != reflect.Slice {
+		q.err = fmt.Errorf("In(%s): %T is no slice", column, values)
+		return q
+	}
+	if v.Len() == 0 {
+		return q.Where("1 = 0")
+	}
+	return q.Where(column+" IN (?)", bun.List(values))
+}
+
+// OrderBy sorts by columns, each "name" or "name DESC". NULLs come last.
+func (q *Query[T]) OrderBy(orders ...string) *Query[T] {
+	q.orders = slices.Clone(orders)
+	return q
+}
+
+// Limit returns at most n rows; 0 is no limit.
+func (q *Query[T]) Limit(n int) *Query[T] {
+	q.limit = n
+	return q
+}
+
+// text is the statement in the engine's words.
+func (q *Query[T]) text(ctx context.Context, on Q, what string) (string, error) {
+	if q.err != nil {
+		return "", q.err
+	}
+	d := on.database()
+	p := planOf(d, q.table)
+	if what == "" {
+		what = p.columns
+	}
+	b := append(make([]byte, 0, 256), "SELECT "...)
+	b = append(append(append(b, what...), " FROM "...), p.name...)
+	conds := append(q.scope[:len(q.scope):len(q.scope)], q.where...)
+	keys, err := q.sortKeys(p)
+	if err != nil {
+		return "", err
+	}
+	if q.page.Marker != "" {
+		after, err := q.afterMarker(ctx, on, p, keys)
+		if err != nil {
+			return "", err
+		}
+		conds = append(conds, after)
+	}
+	b = appendWhere(d, b, conds)
+	b = appendOrder(b, keys)
+	if q.limit > 0 {
+		b = strconv.AppendInt(append(b, " LIMIT "...), int64(q.limit), 10)
+	}
+	return string(b), nil
+}
+
+func appendWhere(d *DB, b []byte, conds []cond) []byte {
+	for i, c := range conds {
+		if i == 0 {
+			b = append(b, " WHERE ("...)
+		} else {
+			b = append(b, " AND ("...)
+		}
+		b = append(d.gen.AppendQuery(b, c.text, c.args...), ')')
+	}
+	return b
+}
+
+// All returns the rows; ErrNoMarker if the page begins after an unknown one.
+func All[T any](ctx context.Context, on Q, q *Query[T]) ([]T, error) {
+	text, err := q.text(ctx, on, "")
+	if err != nil {
+		return nil, err
+	}
+	rows := []T{}
+	err = on.read(ctx, &rows, text)
+	return rows, err
+}
+
+// One returns the first row, or ErrNoRow.
+func One[T any](ctx context.Context, on Q, q *Query[T]) (T, error) {
+	var row T
+	one := *q
+	text, err := one.Limit(1).text(ctx, on, "")
+	if err != nil {
+		return row, err
+	}
+	err = on.read(ctx, &row, text)
+	return row, err
+}
+
+// Count says how many rows there are, whatever the page.
+func Count[T any](ctx context.Context, on Q, q *Query[T]) (int, error) {
+	all := *q
+	all.page, all.orders, all.limit = Page{}, nil, 0
+	text, err := all.text(ctx, on, "COUNT(*)")
+	if err != nil {
+		return 0, err
+	}
+	var n int
+	err = on.read(ctx, &n, text)
+	return n, err
+}
+
+// Exec runs a statement with `?` for values and returns the rows it found.
+// A slice as value is JSON; List makes it `IN (?)`.
+func Exec(ctx context.Context, on Q, text string, args ...any) (int64, error) {
+	return affected(on.write(ctx, on.database().gen.FormatQuery(text, args...)))
+}
+
+// List is a slice for `IN (?)`; it must not be empty.
+func List(values any) any { return bun.List(values) }
+
+// Scan reads rows of any shape: T is a struct with `bun` tags or a scalar.
+func Scan[T any](ctx context.Context, on Q, text string, args ...any) ([]T, error) {
+	rows := []T{}
+	err := on.read(ctx, &rows, on.database().gen.FormatQuery(text, args...))
+	if errors.Is(err, ErrNoRow) {
+		err = nil
+	}
+	return rows, err
+}
+
+func affected(res sql.Result, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}

@@ -1,0 +1,141 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/dialect/sqlitedialect"
+	_ "modernc.org/sqlite" // registers "sqlite"
+)
+
+// pragma is a setting that is asked for in the connection string and read back.
+type pragma struct{ name, set, want string }
+
+func writerPragmas(o options) []pragma {
+	synchronous := map[string]string{"OFF": "0", "FULL": "2"}[o.synchronous]
+	return []pragma{
+		{"busy_timeout", "5000", "5000"},
+		{"cache_size", "-2000", "-2000"}, // KiB, used only when needed
+		{"foreign_keys", "1", "1"},
+		{"journal_mode", "WAL", "wal"},
+		{"synchronous", o.synchronous, synchronous},
+	}
+}
+
+func readerPragmas(o options) []pragma {
+	return append(writerPragmas(o), pragma{"query_only", "1", "1"})
+}
+
+// openSQLite opens two pools on one file: a deferred transaction that reads
+// and then writes is refused at once, so writers queue for one connection that
+// always begins with the write lock, and readers never wait for them.
+func openSQLite(ctx context.Context, u *url.URL, o options) (*DB, error) {
+	path := u.Host + u.Path
+	if path == "" {
+		return nil, errors.New("the address names no file")
+	}
+	if err := createPrivate(path); err != nil {
+		return nil, err
+	}
+	writer, err := sqlitePool(ctx, path, writerPragmas(o), 1)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkImmediate(ctx, writer, path); err != nil {
+		writer.Close()
+		return nil, err
+	}
+	reader, err := sqlitePool(ctx, path, readerPragmas(o), 4)
+	if err != nil {
+		writer.Close()
+		return nil, err
+	}
+	dialect := sqlitedialect.New()
+	d := &DB{engine: SQLite, reader: bun.NewDB(reader, dialect), writer: bun.NewDB(writer, dialect)}
+	d.gen = d.reader.QueryGen()
+	return d, nil
+}
+
+// createPrivate makes the file, readable by its owner only.
+func createPrivate(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func sqlitePool(ctx context.Context, path string, pragmas []pragma, conns int) (*sql.DB, error) {
+	pool, err := sql.Open("sqlite", sqliteDSN(path, pragmas))
+	if err != nil {
+		return nil, err
+	}
+	pool.SetMaxOpenConns(conns)
+	pool.SetMaxIdleConns(conns)
+	if conns > 1 {
+		pool.SetConnMaxIdleTime(time.Minute)
+	}
+	if err := checkPragmas(ctx, pool, pragmas); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return pool, nil
+}
+
+func sqliteDSN(path string, pragmas []pragma) string {
+	q := url.Values{"_txlock": {"immediate"}, "_time_format": {"sqlite"}, "_timezone": {"UTC"}}
+	for _, p := range pragmas {
+		q.Add("_pragma", p.name+"("+p.set+")")
+	}
+	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
+}
+
+// checkPragmas refuses an engine that runs with other settings than asked for:
+// a driver ignores what it does not know.
+func checkPragmas(ctx context.Context, pool *sql.DB, pragmas []pragma) error {
+	for _, p := range pragmas {
+		var got string
+		if err := pool.QueryRowContext(ctx, "PRAGMA "+p.name).Scan(&got); err != nil {
+			return fmt.Errorf("read back %s: %w", p.name, err)
+		}
+		if !strings.EqualFold(got, p.want) {
+			return fmt.Errorf("the engine runs with %s=%s, not %s", p.name, got, p.want)
+		}
+	}
+	return nil
+}
+
+// checkImmediate proves that the writer's transactions begin with the write
+// lock: while one is open, a second connection must not get it.
+func checkImmediate(ctx context.Context, writer *sql.DB, path string) error {
+	tx, err := writer.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	probe, err := sql.Open("sqlite", sqliteDSN(path, []pragma{{name: "busy_timeout", set: "0"}}))
+	if err != nil {
+		return err
+	}
+	defer probe.Close()
+	other, err := probe.BeginTx(ctx, nil)
+	if err == nil {
+		other.Rollback()
+		return errors.New("transactions do not begin with the write lock (_txlock=immediate was ignored)")
+	}
+	if kindOf(err) != ErrRetry {
+		return fmt.Errorf("probe the write lock: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/uptrace/bun"
+)
+
+// Q is what a query runs on: a *DB or a *Tx.
+type Q interface {
+	database() *DB
+	read(ctx context.Context, dest any, query string) error
+	write(ctx context.Context, query string) (sql.Result, error)
+}
+
+// Tx is a write transaction. It belongs to one goroutine.
+type Tx struct {
+	d         *DB
+	sql       *sql.Tx
+	failed    error // the statement that broke it
+	committed []func()
+}
+
+// attempts is how often a transaction is tried when the engine asks for it.
+const attempts = 12
+
+type insideKey struct{ d *DB }
+
+// Tx runs fn in a transaction and commits when it returns nil. When the engine
+// asks for it everything is done again, so fn must be repeatable. The context
+// given to fn is for use inside; starting another Tx on the same database with
+// it is ErrNested.
+func (d *DB) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	if ctx.Value(insideKey{d}) != nil {
+		return ErrNested
+	}
+	return retry(ctx, func() error { return d.once(ctx, fn) })
+}
+
+// retry runs fn again, after a short random pause, while it returns ErrRetry.
+func retry(ctx context.Context, fn func() error) (err error) {
+	for try := range attempts {
+		if err = fn(); !errors.Is(err, ErrRetry) {
+			return err
+		}
+		pause := time.Duration(rand.Int64N(int64(time.Millisecond) << min(try, 7)))
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return err
+}
+
+func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) error {
+	stx, err := d.writer.DB.BeginTx(ctx, nil)
+	if err != nil {
+		return mapped(ctx, err)
+	}
+	tx := &Tx{d: d, sql: stx}
+	defer stx.Rollback() // after a commit it does nothing
+	if err := fn(context.WithValue(ctx, insideKey{d}, true), tx); err != nil {
+		return err
+	}
+	if tx.failed != nil {
+		return fmt.Errorf("the transaction failed before its end: %w", tx.failed)
+	}
+	if err := stx.Commit(); err != nil {
+		return mapped(ctx, err)
+	}
+	for _, fn := range tx.committed {
+		fn()
+	}
+	return nil
+}
+
+// AfterCommit has fn called once the transaction is in the database, and not
+// at all if it is rolled back.
+func (tx *Tx) AfterCommit(fn func()) { tx.committed = append(tx.committed, fn) }
+
+// Try runs fn, whose statements may fail: then only they are undone, and the
+// transaction goes on.
+func (tx *Tx) Try(ctx context.Context, fn func() error) error {
+	if _, err := tx.write(ctx, "SAVEPOINT try"); err != nil {
+		return err
+	}
+	hooks := len(tx.committed)
+	err := fn()
+	if err == nil && tx.failed == nil {
+		_, err = tx.write(ctx, "RELEASE SAVEPOINT try")
+		return err
+	}
+	if err == nil {
+		err = tx.failed
+	}
+	if errors.Is(err, ErrRetry) {
+		return err // the engine has ended the transaction already
+	}
+	tx.failed, tx.committed = nil, tx.committed[:hooks]
+	if _, rerr := tx.write(ctx, "ROLLBACK TO SAVEPOINT try"); rerr != nil {
+		return errors.Join(err, rerr)
+	}
+	return err
+}
+
+func (tx *Tx) database() *DB { return tx.d }
+
+func (tx *Tx) read(ctx context.Context, dest any, query string) error {
+	if err := tx.usable(); err != nil {
+		return err
+	}
+	err := mapped(ctx, bun.NewRawQuery(tx.d.writer, query).Conn(tx.sql).Scan(tx.d.statement(ctx), dest))
+	if err != nil && !errors.Is(err, ErrNoRow) {
+		tx.failed = err
+	}
+	return err
+}
+
+func (tx *Tx) write(ctx context.Context, query string) (sql.Result, error) {
+	if err := tx.usable(); err != nil {
+		return nil, err
+	}
+	res, err := tx.sql.ExecContext(tx.d.statement(ctx), query)
+	tx.failed = mapped(ctx, err)
+	return res, tx.failed
+}
+
+// usable refuses statements after one has failed, on every engine, because
+// PostgreSQL does.
+func (tx *Tx) usable() error {
+	if tx.failed != nil {
+		return fmt.Errorf("statement after a failed one: %v", tx.failed)
+	}
+	return nil
+}
+
+func (d *DB) database() *DB { return d }
+
+func (d *DB) read(ctx context.Context, dest any, query string) error {
+	return mapped(ctx, bun.NewRawQuery(d.reader, query).Scan(d.statement(ctx), dest))
+}
+
+func (d *DB) write(ctx context.Context, query string) (res sql.Result, err error) {
+	if ctx.Value(insideKey{d}) != nil {
+		return nil, ErrNested
+	}
+	err = retry(ctx, func() error {
+		var err error
+		res, err = d.writer.DB.ExecContext(d.statement(ctx), query)
+		return mapped(ctx, err)
+	})
+	return res, err
+}
+
+// statement is the context of one statement. SQLite answers from this process
+// in microseconds, and watching for a cancellation would cost as much again.
+func (d *DB) statement(ctx context.Context) context.Context {
+	if d.engine == SQLite {
+		return context.WithoutCancel(ctx)
+	}
+	return ctx
+}
+
+// Lock makes transactions that hold the same key run one after another, until
+// their end. On SQLite they do anyway.
+func Lock(ctx context.Context, tx *Tx, key string) error {
+	switch tx.d.engine {
+	case PostgreSQL:
+		_, err := Exec(ctx, tx, "SELECT pg_advisory_xact_lock(hashtextextended(?, 0))", key)
+		return err
+	case MariaDB:
+		_, err := Exec(ctx, tx, "INSERT INTO nacre_locks (name) VALUES (?) ON DUPLICATE KEY UPDATE name = VALUES(name)", key)
+		return err
+	}
+	return nil
+}
