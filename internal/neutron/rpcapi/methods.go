@@ -1,0 +1,18 @@
+package rpcapi
+
+import "nacre/internal/oslo/messaging"
+
+// ServerTopic is where neutron-server answers.
+const ServerTopic = "neutron-server"
+
+// AgentTopic is where the neutron agent of a host listens.
+func AgentTopic(host string) string { return "neutron-agent." + host }
+
+var (
+	// GetHostState asks neutron-server for the state of a host.
+	GetHostState = messaging.Method[HostStateRequest, HostState]{Name: "host_state", Version: "1.0"}
+	// SendReport tells neutron-server what the agent of a host found.
+	SendReport = messaging.Method[Report, ReportReply]{Name: "report", Version: "1.0"}
+	// TellChanged hints to an agent that its host's state has a newer revision; cast only.
+	TellChanged = messaging.Method[Changed, struct{}]{Name: "changed", Version: "1.0"}
+)
