@@ -138,7 +138,7 @@ func after(d *DB, keys []sortKey, marker reflect.Value) string {
 		}
 		either = append(either, "("+strings.Join(append(all, step), " AND ")+")")
 	}
-	return escape(strings.Join(either, " OR "))
+	return strings.Join(either, " OR ")
 }
 
 func rowAfter(keys []sortKey, values []string) string {
@@ -146,7 +146,7 @@ func rowAfter(keys []sortKey, values []string) string {
 	for i, k := range keys {
 		columns[i] = string(k.SQLName)
 	}
-	return escape("(" + strings.Join(columns, ", ") + ") " + comparison(keys[0].desc) + " (" + strings.Join(values, ", ") + ")")
+	return "(" + strings.Join(columns, ", ") + ") " + comparison(keys[0].desc) + " (" + strings.Join(values, ", ") + ")"
 }
 
 // stepAfter is true of values that come after value; "" if none can.
@@ -174,9 +174,6 @@ func comparison(desc bool) string {
 	}
 	return ">"
 }
-
-// escape protects question marks in finished text from being filled in.
-func escape(text string) string { return strings.ReplaceAll(text, "?", `\?`) }
 
 func appendOrder(b []byte, keys []sortKey) []byte {
 	for i, k := range keys {
