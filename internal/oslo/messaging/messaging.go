@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"nacre/internal/oslo/auth"
@@ -165,4 +166,16 @@ func unpack(data []byte, reply any) error {
 		return nil
 	}
 	return json.Unmarshal(a.Reply, reply)
+}
+
+// Dial joins the brokers of a URL: nats://… or amqp://….
+func Dial(url string) (Bus, error) {
+	scheme, _, _ := strings.Cut(url, ":")
+	switch scheme {
+	case "nats", "tls":
+		return DialNATS(url)
+	case "amqp", "amqps":
+		return DialRabbitMQ(url)
+	}
+	return nil, fmt.Errorf("bus %q: the scheme is none of nats, tls, amqp, amqps", url)
 }
