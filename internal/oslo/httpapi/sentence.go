@@ -39,7 +39,7 @@ func rank(e *jsonschema.ValidationError) int {
 func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, msg string) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
-		return "type", repr + " is not of type " + quoted(k.Want)
+		return "type", repr + " is not of type " + quoted(usual(k.Want))
 	case *kind.Enum:
 		return "enum", repr + " is not one of " + pyRepr(k.Want)
 	case *kind.Const:
@@ -61,9 +61,9 @@ func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, m
 	case *kind.Format:
 		return "format", repr + " is not a " + pyRepr(k.Want)
 	case *kind.Minimum:
-		return "minimum", repr + " is less than the minimum of " + rat(k.Want.RatString())
+		return "minimum", repr + " is less than the minimum of " + k.Want.RatString()
 	case *kind.Maximum:
-		return "maximum", repr + " is greater than the maximum of " + rat(k.Want.RatString())
+		return "maximum", repr + " is greater than the maximum of " + k.Want.RatString()
 	case *kind.UniqueItems:
 		return "uniqueItems", repr + " has non-unique elements"
 	case *kind.AnyOf:
@@ -79,7 +79,14 @@ func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, m
 	return "schema", repr + " is not valid: " + fmt.Sprint(e.ErrorKind)
 }
 
-func rat(s string) string { return s }
+// usual puts type names in the order in which OpenStack's schemas list them;
+// the compiled schema has forgotten its own.
+func usual(types []string) []string {
+	order := []string{"boolean", "integer", "number", "string", "array", "object", "null"}
+	out := slices.Clone(types)
+	slices.SortFunc(out, func(a, b string) int { return slices.Index(order, a) - slices.Index(order, b) })
+	return out
+}
 
 func quoted(words []string) string {
 	out := make([]string, len(words))

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/lmittmann/tint"
+	"github.com/spf13/cobra"
+
+	"nacre/internal/cloud"
+	"nacre/internal/oslo/config"
+)
+
+// upOptions are the flags of `nacre up`; those that were not given leave the file's values.
+type upOptions struct {
+	file    string
+	verbose bool
+	flags   cloud.Config
+}
+
+func upCommand() *cobra.Command {
+	o := upOptions{flags: cloud.DefaultConfig()}
+	cmd := &cobra.Command{Use: "up", Short: "Run a cloud on this machine, in the foreground", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd, &o) }}
+	f := cmd.Flags()
+	f.StringVar(&o.file, "config", "", "YAML file of options; flags win over it")
+	f.StringVar(&o.flags.StateDir, "state-dir", o.flags.StateDir, "directory of everything that survives a restart")
+	f.StringVar(&o.flags.Listen, "listen", o.flags.Listen, "IP address of all APIs")
+	f.StringVar(&o.flags.Region, "region", o.flags.Region, "name of the region")
+	f.StringVar(&o.flags.GuestImage, "guest-image", "", "qcow2 image uploaded on the first run")
+	f.StringVar(&o.flags.VirtType, "virt-type", o.flags.VirtType, "auto, kvm, qemu or fake")
+	f.IntVar(&o.flags.FakeHosts, "fake-hosts", 0, "hosts of the fake driver, for scale tests")
+	f.IntVar(&o.flags.PortOffset, "port-offset", 0, "added to every port, for a second cloud on one machine")
+	f.BoolVar(&o.flags.NoDefaults, "no-defaults", false, "make no networks and image on the first run")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every request and step")
+	f.StringVar(&o.flags.FailPoint, "fail-point", "", "kill this process at that point of a flow, to test recovery")
+	_ = f.MarkHidden("fail-point")
+	return cmd
+}
+
+// configuration merges defaults, file, environment and flags, in this order.
+func (o *upOptions) configuration(cmd *cobra.Command) (cloud.Config, error) {
+	cfg := cloud.DefaultConfig()
+	cfg.AdminPassword = os.Getenv("NACRE_ADMIN_PASSWORD")
+	if o.file != "" {
+		if err := config.Load(o.file, false, &cfg); err != nil {
+			return cfg, err
+		}
+	}
+	for name, set := range map[string]func(){
+		"state-dir":   func() { cfg.StateDir = o.flags.StateDir },
+		"listen":      func() { cfg.Listen = o.flags.Listen; cfg.OpsListen = "" },
+		"region":      func() { cfg.Region = o.flags.Region },
+		"guest-image": func() { cfg.GuestImage = o.flags.GuestImage },
+		"virt-type":   func() { cfg.VirtType = o.flags.VirtType },
+		"fake-hosts":  func() { cfg.FakeHosts = o.flags.FakeHosts },
+		"port-offset": func() { cfg.PortOffset = o.flags.PortOffset; cfg.OpsListen = "" },
+		"no-defaults": func() { cfg.NoDefaults = o.flags.NoDefaults },
+		"fail-point":  func() { cfg.FailPoint = o.flags.FailPoint },
+	} {
+		if cmd.Flags().Changed(name) {
+			set()
+		}
+	}
+	return cfg, cfg.Check()
+}
+
+func up(cmd *cobra.Command, o *upOptions) error {
+	began := time.Now()
+	level := slog.LevelInfo
+	if o.verbose {
+		level = slog.LevelDebug
+	}
+	slog.SetDefault(slog.New(logHandler(os.Stderr, level)))
+	cfg, err := o.configuration(cmd)
+	if err != nil {
+		return err
+	}
+	if problems := cloud.Preflight(cfg); len(problems) > 0 {
+		return tell(problems)
+	}
+	ctx := cmd.Context()
+	c, err := cloud.Start(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	err = c.Ready(ctx)
+	if err == nil {
+		c.Summary(cmd.OutOrStdout(), time.Since(began))
+		select {
+		case <-ctx.Done():
+			slog.Info("stopping; guests keep running")
+		case err = <-c.Failed():
+		}
+	} else if ctx.Err() != nil {
+		err = nil
+	}
+	return errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+}
+
+func tell(problems []cloud.Problem) error {
+	lines := []string{"this machine is not ready for a cloud:"}
+	for _, p := range problems {
+		lines = append(lines, "  - "+p.String())
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
+// logHandler is colourful on a terminal and JSON elsewhere.
+func logHandler(w *os.File, level slog.Level) slog.Handler {
+	if st, err := w.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
+		return tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
+	}
+	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+}
+
+func openrcCommand() *cobra.Command {
+	cfg := cloud.DefaultConfig()
+	cmd := &cobra.Command{Use: "openrc", Short: "Print the admin's credentials for a shell", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f, err := os.Open(cfg.StateDir + "/openrc")
+			if err != nil {
+				return fmt.Errorf("no credentials yet (run nacre up first): %w", err)
+			}
+			defer f.Close()
+			_, err = io.Copy(cmd.OutOrStdout(), f)
+			return err
+		}}
+	cmd.Flags().StringVar(&cfg.StateDir, "state-dir", cfg.StateDir, "state directory of the cloud")
+	return cmd
+}

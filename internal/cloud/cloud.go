@@ -1,0 +1,55 @@
+// Package cloud is the table of services and how each is put together: which
+// database, which peers, which processes. Nothing else knows all services.
+package cloud
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"nacre/internal/oslo/httpapi"
+)
+
+// Service is one OpenStack project: its entry in the catalogue and its processes.
+type Service struct {
+	Name      string // "nova"
+	Catalog   Catalog
+	Processes []Process // started in this order
+}
+
+// Catalog is a service's entry in Keystone's catalogue.
+type Catalog struct {
+	Type        string // "compute"
+	Port        int
+	Path        string // "/v2.1"
+	Description string
+}
+
+// Process is a part of a service that may run on its own.
+type Process struct {
+	Name  string // "nova-api", as the original's
+	Start func(ctx context.Context, env *Env) (Running, error)
+}
+
+// Running is what a started process has given: an API, work to be done until
+// the end, and what to release then.
+type Running struct {
+	API     *httpapi.API                      // its routes, when it has any
+	Handler http.Handler                      // served at the catalogue's port
+	Port    int                               // another port than the catalogue's, when not 0
+	Work    []func(ctx context.Context) error // each runs until its context ends
+	Close   func() error
+}
+
+// Services lists all services in the order in which they start.
+var Services = []Service{Keystone, Placement, Glance, Neutron, Nova}
+
+// ByName finds a service.
+func ByName(name string) (Service, error) {
+	for _, s := range Services {
+		if s.Name == name {
+			return s, nil
+		}
+	}
+	return Service{}, fmt.Errorf("there is no service %q", name)
+}

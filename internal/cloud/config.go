@@ -1,0 +1,92 @@
+package cloud
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"nacre/internal/oslo/config"
+)
+
+// Config is what an operator may decide about a cloud. The zero values of
+// DefaultConfig give a working cloud on one machine.
+type Config struct {
+	StateDir string `yaml:"state_dir"` // everything that must survive a restart
+	Listen   string `yaml:"listen"`    // address of all APIs
+	Region   string `yaml:"region"`
+	Host     string `yaml:"host"` // this host's name in Nova and Neutron; the machine's when empty
+
+	Database string `yaml:"database"` // URL with {name} for the service; sqlite files in StateDir when empty
+	Bus      string `yaml:"bus"`      // "" in process, nats://…, amqp://user:password@host:5672/vhost
+
+	AdminPassword string `yaml:"admin_password"` // of the first run; NACRE_ADMIN_PASSWORD; random when empty
+
+	VirtType    string        `yaml:"virt_type"`        // auto, kvm, qemu, fake
+	FakeHosts   int           `yaml:"fake_hosts"`       // hosts of the fake driver, for scale tests
+	LibvirtURI  string        `yaml:"libvirt_uri"`      // "" takes a running system libvirtd or starts one of our own
+	PolicyDir   string        `yaml:"policy_dir"`       // holds <service>.yaml; StateDir/policy when empty
+	OpsListen   string        `yaml:"ops_listen"`       // /metrics and /healthz; "" is Listen:9464
+	Traces      string        `yaml:"traces"`           // OTLP/HTTP endpoint; "" records no traces
+	GuestImage  string        `yaml:"guest_image"`      // qcow2 uploaded on the first run; the one found beside the binary when empty
+	NoDefaults  bool          `yaml:"no_defaults"`      // first run makes no networks, flavors or image
+	External    string        `yaml:"external"`         // CIDR of the external network "public"
+	PortOffset  int           `yaml:"port_offset"`      // added to every port: a second cloud on one machine
+	FailPoint   string        `yaml:"fail_point"`       // kill this process there; for tests of recovery
+	TokenExpiry time.Duration `yaml:"token_expiration"` // of identity tokens
+}
+
+// DefaultConfig is what `nacre up` without options uses.
+func DefaultConfig() Config {
+	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24",
+		TokenExpiry: time.Hour}
+}
+
+var _ config.Checker = &Config{}
+
+// Check completes what follows from other options and reports every mistake.
+func (c *Config) Check() error {
+	var errs []error
+	if c.StateDir == "" {
+		errs = append(errs, errors.New("state_dir is empty"))
+	} else if abs, err := filepath.Abs(c.StateDir); err == nil {
+		c.StateDir = abs
+	}
+	if net.ParseIP(c.Listen) == nil {
+		errs = append(errs, fmt.Errorf("listen: %q is not an IP address", c.Listen))
+	}
+	if c.Region == "" || strings.ContainsAny(c.Region, "/ ") {
+		errs = append(errs, fmt.Errorf("region: %q is not a region's name", c.Region))
+	}
+	switch c.VirtType {
+	case "auto", "kvm", "qemu", "fake":
+	default:
+		errs = append(errs, fmt.Errorf("virt_type: %q is none of auto, kvm, qemu, fake", c.VirtType))
+	}
+	if _, _, err := net.ParseCIDR(c.External); err != nil {
+		errs = append(errs, fmt.Errorf("external: %q is not a network such as 172.24.4.0/24", c.External))
+	}
+	if c.FakeHosts < 0 || c.FakeHosts > 0 && c.VirtType != "fake" {
+		errs = append(errs, errors.New("fake_hosts goes with virt_type fake"))
+	}
+	if c.Database != "" && !strings.Contains(c.Database, "{name}") {
+		errs = append(errs, errors.New("database has no {name}: each service needs a database of its own"))
+	}
+	if c.Host == "" {
+		name, err := os.Hostname()
+		if err != nil {
+			errs = append(errs, err)
+		}
+		c.Host = name
+	}
+	if c.PolicyDir == "" {
+		c.PolicyDir = filepath.Join(c.StateDir, "policy")
+	}
+	if c.OpsListen == "" {
+		c.OpsListen = net.JoinHostPort(c.Listen, fmt.Sprint(9464+c.PortOffset))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,49 @@
+package cloud
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+)
+
+// WriteCredentials keeps openrc and clouds.yaml of the admin in the state
+// directory, mode 0600, and returns their paths.
+func (e *Env) WriteCredentials() (openrc, clouds string, err error) {
+	openrc = filepath.Join(e.Config.StateDir, "openrc")
+	clouds = filepath.Join(e.Config.StateDir, "clouds.yaml")
+	if err := writePrivate(openrc, []byte(e.openrc())); err != nil {
+		return "", "", fmt.Errorf("openrc: %w", err)
+	}
+	if err := writePrivate(clouds, []byte(e.cloudsYAML())); err != nil {
+		return "", "", fmt.Errorf("clouds.yaml: %w", err)
+	}
+	return openrc, clouds, nil
+}
+
+func (e *Env) openrc() string {
+	var b strings.Builder
+	for _, kv := range [][2]string{
+		{"OS_AUTH_URL", e.URL(Keystone.Catalog.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.Secrets.AdminPassword},
+		{"OS_PROJECT_NAME", "admin"}, {"OS_USER_DOMAIN_NAME", "Default"}, {"OS_PROJECT_DOMAIN_NAME", "Default"},
+		{"OS_REGION_NAME", e.Config.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_IMAGE_API_VERSION", "2"},
+	} {
+		fmt.Fprintf(&b, "export %s='%s'\n", kv[0], strings.ReplaceAll(kv[1], "'", `'\''`))
+	}
+	return b.String()
+}
+
+func (e *Env) cloudsYAML() string {
+	return fmt.Sprintf(`clouds:
+  nacre:
+    auth:
+      auth_url: %s/v3
+      username: admin
+      password: %q
+      project_name: admin
+      user_domain_name: Default
+      project_domain_name: Default
+    region_name: %s
+    identity_api_version: 3
+    image_api_version: 2
+`, e.URL(Keystone.Catalog.Port), e.Secrets.AdminPassword, e.Config.Region)
+}

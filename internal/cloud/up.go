@@ -1,0 +1,247 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/keystoneauth"
+	"nacre/internal/oslo/messaging"
+	"nacre/internal/oslo/telemetry"
+)
+
+// Cloud is a running cloud, or the part of one that this process is.
+type Cloud struct {
+	Env   *Env
+	First bool                    // this run made the state directory
+	APIs  map[string]*httpapi.API // by service name
+
+	running []Running
+	servers []*http.Server
+	lock    *os.File
+	cancel  context.CancelFunc
+	work    sync.WaitGroup
+	failed  chan error
+}
+
+// Start starts every process of every service. The cloud runs until Stop.
+func Start(ctx context.Context, cfg Config) (*Cloud, error) {
+	if err := cfg.Check(); err != nil {
+		return nil, err
+	}
+	c := &Cloud{APIs: map[string]*httpapi.API{}, failed: make(chan error, 1)}
+	if err := c.start(ctx, cfg); err != nil {
+		return nil, errors.Join(err, c.Stop(ctx))
+	}
+	return c, nil
+}
+
+func (c *Cloud) start(ctx context.Context, cfg Config) error {
+	if err := c.open(cfg); err != nil {
+		return err
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	c.cancel = cancel
+	if err := c.listenOps(); err != nil {
+		return err
+	}
+	for _, s := range Services {
+		for _, p := range s.Processes {
+			if err := c.startProcess(run, s, p); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// open makes or reads the state directory and takes it for this process alone.
+func (c *Cloud) open(cfg Config) error {
+	for _, dir := range []string{cfg.StateDir, filepath.Join(cfg.StateDir, "db"), cfg.PolicyDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("state directory: %w", err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(cfg.StateDir, "db"), 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	lock, err := lockFile(filepath.Join(cfg.StateDir, "lock"))
+	if err != nil {
+		return fmt.Errorf("%s is in use by another nacre: %w", cfg.StateDir, err)
+	}
+	c.lock = lock
+	secrets, first, err := loadSecrets(cfg.StateDir, cfg.AdminPassword)
+	if err != nil {
+		return err
+	}
+	bus, err := openBus(cfg.Bus)
+	if err != nil {
+		return err
+	}
+	c.First = first
+	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(nil),
+		Metrics: telemetry.NewMetrics(), fail: killAt(cfg.FailPoint)}
+	c.Env.tokens = tokensOf{c.Env}
+	return nil
+}
+
+// tokensOf validates with whatever the identity service of this cloud turns out to be.
+type tokensOf struct{ env *Env }
+
+// Validate implements auth.Validator.
+func (t tokensOf) Validate(ctx context.Context, token string) (auth.Identity, error) {
+	return t.env.identity().Validate(ctx, token)
+}
+
+// killAt ends this process at once when the named point is passed, as a power cut would.
+func killAt(name string) func(string) {
+	if name == "" {
+		return nil
+	}
+	return func(point string) {
+		if point == name {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		}
+	}
+}
+
+func lockFile(name string) (*os.File, error) {
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_RDWR|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func openBus(url string) (messaging.Bus, error) {
+	if url == "" {
+		return messaging.InProcess()
+	}
+	return messaging.Dial(url)
+}
+
+func (c *Cloud) startProcess(ctx context.Context, s Service, p Process) error {
+	began := time.Now()
+	r, err := p.Start(ctx, c.Env)
+	if err != nil {
+		return fmt.Errorf("%s: %w", p.Name, err)
+	}
+	c.running = append(c.running, r)
+	if r.API != nil {
+		c.APIs[s.Name] = r.API
+		r.Handler = r.API
+	}
+	if r.Handler != nil {
+		port := r.Port
+		if port == 0 {
+			port = s.Catalog.Port
+		}
+		if err := c.listen(c.Env.HostPort(port), r.Handler); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
+		c.Env.Transport.Serve(c.Env.HostPort(port), r.Handler)
+	}
+	for _, work := range r.Work {
+		c.work.Go(func() {
+			if err := work(ctx); err != nil && ctx.Err() == nil {
+				c.fail(fmt.Errorf("%s ended: %w", p.Name, err))
+			}
+		})
+	}
+	slog.DebugContext(ctx, "process started", "process", p.Name, "took", time.Since(began))
+	return nil
+}
+
+// listen serves h on a TCP address. Bodies have no total timeout: images are large.
+func (c *Cloud) listen(addr string, h http.Handler) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	srv := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
+	c.servers = append(c.servers, srv)
+	c.work.Go(func() {
+		if err := srv.Serve(l); err != nil && !errors.Is(err, http.ErrServerClosed) {
+			c.fail(fmt.Errorf("serve %s: %w", addr, err))
+		}
+	})
+	return nil
+}
+
+// listenOps serves what the operator watches: /metrics and /healthz.
+func (c *Cloud) listenOps() error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", c.Env.Metrics.Handler())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"status": "ok"}` + "\n"))
+	})
+	return c.listen(c.Env.Config.OpsListen, mux)
+}
+
+func (c *Cloud) fail(err error) {
+	select {
+	case c.failed <- err:
+	default:
+	}
+}
+
+// Failed tells of a part that ended by itself.
+func (c *Cloud) Failed() <-chan error { return c.failed }
+
+// stopWithin bounds an orderly stop; guests and daemons go on anyway.
+const stopWithin = 1500 * time.Millisecond
+
+// Stop ends this process's part of the cloud. Guests and their daemons keep running.
+func (c *Cloud) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if c.cancel != nil {
+		c.cancel()
+	}
+	var closing sync.WaitGroup
+	for _, srv := range c.servers {
+		closing.Go(func() {
+			if srv.Shutdown(ctx) != nil {
+				_ = srv.Close()
+			}
+		})
+	}
+	closing.Wait()
+	ended := make(chan struct{})
+	go func() { c.work.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+		slog.Warn("some work did not end in time; it continues at the next start")
+	}
+	var errs []error
+	for i := len(c.running) - 1; i >= 0; i-- {
+		if c.running[i].Close != nil {
+			errs = append(errs, c.running[i].Close())
+		}
+	}
+	if c.Env != nil {
+		c.Env.Bus.Close()
+	}
+	if c.lock != nil {
+		errs = append(errs, c.lock.Close())
+	}
+	return errors.Join(errs...)
+}
