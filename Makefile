@@ -1,0 +1,49 @@
+# make up     installs what is missing, builds, runs a cloud in the foreground
+# make test   installs what the tests need, runs all of them
+SHELL := /bin/bash
+export CGO_ENABLED := 0
+export GOFLAGS := -trimpath
+VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
+STATE_DIR ?= /var/lib/nacre
+IMAGE := .cache/images/minios.qcow2
+
+.PHONY: all build image install-run install-test up test unit e2e bench lint fuzz
+all: build
+
+build:
+	go build -ldflags="-s -w -X main.version=$(VERSION)" -o bin/nacre ./cmd/nacre
+
+install-run:
+	scripts/install run
+
+install-test:
+	scripts/install run test
+
+image: $(IMAGE)
+$(IMAGE): $(shell find images -type f 2>/dev/null)
+	images/build-guest-image.sh -o .cache/images
+	ln -sf "$$(basename "$$(ls -t .cache/images/minios-*.qcow2 | grep -v rootfs | head -n 1)")" $(IMAGE)
+
+up: install-run build image
+	bin/nacre up --state-dir $(STATE_DIR) --guest-image $(IMAGE) $(ARGS)
+
+test: install-test build image lint unit e2e
+
+# Packages run one at a time: some start guests, brokers and databases of their own.
+unit:
+	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) go test -p 1 -timeout 20m ./cmd/... ./internal/...
+
+e2e: build image
+	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -p 1 -timeout 20m ./test/...
+
+bench: install-test build image
+	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -run '^$$' -bench . -benchtime 2s -timeout 60m ./bench/...
+
+lint:
+	test -z "$$(gofmt -l cmd internal test bench 2>/dev/null)"
+	go vet ./...
+
+FUZZTIME ?= 30s
+fuzz:
+	@set -e; go list ./internal/... | while read -r pkg; do \
+		for f in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz'); do go test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$pkg; done; done
