@@ -83,3 +83,34 @@ func (s Server) VIF(portID string) (VIF, bool) {
 	}
 	return s.NetworkInfo[i], true
 }
+
+// NetworkWish is what POST /servers says about networks.
+type NetworkWish struct {
+	ProjectID string
+	Networks  []NetworkRequest
+	Auto      bool // "auto", or nothing was said: the project's network
+	// Allocate lets a network be made when the project has none ("auto").
+	Allocate       bool
+	Count          int // servers that are asked for at once
+	SecurityGroups []string
+}
+
+// SecurityGroup is a group of Neutron as servers show it.
+type SecurityGroup struct {
+	ID          string
+	Name        string
+	Description string
+	ProjectID   string
+	Rules       []SecurityGroupRule
+}
+
+// SecurityGroupRule is an ingress rule in the words of the Compute API.
+type SecurityGroupRule struct {
+	ID           string
+	Protocol     string // "" for any
+	FromPort     *int
+	ToPort       *int
+	CIDR         string // "" when the remote is a group or anybody
+	GroupName    string
+	GroupProject string
+}

@@ -14,16 +14,16 @@ var ErrStateChanged = errors.New("the server's state has changed meanwhile")
 
 // Server is an instance, one row of the table servers.
 type Server struct {
-	ID     string `bun:"id,pk"`
-	Number int64  `bun:"number"` // counts servers up; makes the hypervisor's name for it
+	Number int64  `bun:"number,pk,autoincrement"` // counts servers up; makes the hypervisor's name for it
+	ID     string `bun:"id"`
 
-	ProjectID     string `bun:"project_id"`
-	UserID        string `bun:"user_id"`
-	Name          string `bun:"display_name"`
-	Description   string `bun:"display_description"`
-	Hostname      string `bun:"hostname"`
-	ReservationID string `bun:"reservation_id"`
-	LaunchIndex   int    `bun:"launch_index"`
+	ProjectID     string  `bun:"project_id"`
+	UserID        string  `bun:"user_id"`
+	Name          string  `bun:"display_name"`
+	Description   *string `bun:"display_description"` // nil shows as null
+	Hostname      string  `bun:"hostname"`
+	ReservationID string  `bun:"reservation_id"`
+	LaunchIndex   int     `bun:"launch_index"`
 
 	VMState    VMState    `bun:"vm_state"`
 	TaskState  TaskState  `bun:"task_state"` // "" when nothing is going on
@@ -56,9 +56,9 @@ type Server struct {
 	AccessIPv4  string `bun:"access_ip_v4"`
 	AccessIPv6  string `bun:"access_ip_v6"`
 
-	Locked       bool   `bun:"locked"`
-	LockedBy     string `bun:"locked_by"` // owner, admin, or ""
-	LockedReason string `bun:"locked_reason"`
+	Locked       bool    `bun:"locked"`
+	LockedBy     string  `bun:"locked_by"` // owner, admin, or ""
+	LockedReason *string `bun:"locked_reason"`
 
 	NetworkInfo    []VIF    `bun:"network_info"`    // what Neutron last said of the server's ports
 	SecurityGroups []string `bun:"security_groups"` // asked for at creation, by name or ID
@@ -82,6 +82,7 @@ type Wishes struct {
 	Node      string         `json:"node,omitempty"`
 	ForceHost bool           `json:"force_host,omitempty"` // az:host of an administrator: filters are skipped
 	Hints     map[string]any `json:"hints,omitempty"`      // os:scheduler_hints
+	Ports     []string       `json:"ports,omitempty"`      // ports that were there before: unbound, never deleted
 }
 
 // Fault says why a server is in ERROR.

@@ -52,22 +52,8 @@ type GuestRequest struct {
 	ServerID string `json:"server_id"`
 }
 
-// Image is an image as far as a host needs it. Its bytes are fetched from
-// Glance by ID, with nova-compute's own credentials.
-type Image struct {
-	ID              string            `json:"id"`
-	Name            string            `json:"name,omitempty"`
-	DiskFormat      string            `json:"disk_format"`
-	ContainerFormat string            `json:"container_format"`
-	SizeBytes       int64             `json:"size_bytes"`
-	VirtualBytes    int64             `json:"virtual_bytes,omitempty"`
-	MinDiskGB       int               `json:"min_disk_gb"`
-	MinMemoryMB     int               `json:"min_memory_mb"`
-	Checksum        string            `json:"checksum,omitempty"` // MD5
-	HashAlgo        string            `json:"hash_algo,omitempty"`
-	HashValue       string            `json:"hash_value,omitempty"`
-	Properties      map[string]string `json:"properties,omitempty"`
-}
+// Image is an image as far as a host needs it.
+type Image = nova.Image
 
 // SpawnRequest is everything a host must know to make a guest.
 type SpawnRequest struct {

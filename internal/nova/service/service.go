@@ -1,0 +1,156 @@
+// Package service is what calls on the Compute service mean: calls, the flows
+// that carry long operations out, and the loops that compare rows with guests.
+// It knows neither HTTP nor SQL.
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"nacre/internal/nova"
+	"nacre/internal/nova/store"
+	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/loop"
+	"nacre/internal/oslo/messaging"
+)
+
+// Images is Glance.
+type Images interface {
+	// Image is an image the caller may see; a 404 fault when there is none.
+	Image(ctx context.Context, id string) (nova.Image, error)
+}
+
+// Networks is Neutron.
+type Networks interface {
+	// Resolve checks as the caller what a new server asks for and says which
+	// ports it will get. Its faults are the tenant's to read.
+	Resolve(ctx context.Context, w nova.NetworkWish) ([]nova.NetworkRequest, error)
+	// EnsurePorts makes, or finds made, the server's ports, bound to its host.
+	EnsurePorts(ctx context.Context, s nova.Server, wants []nova.NetworkRequest) ([]nova.VIF, error)
+	// DeletePorts deletes the server's ports; those in keep are only unbound.
+	DeletePorts(ctx context.Context, serverID string, keep []string) error
+	// DeletePort deletes, or unbinds, one port.
+	DeletePort(ctx context.Context, portID string, keep bool) error
+	// VIFs reads the server's ports afresh; s.NetworkInfo gives their order.
+	VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error)
+	// Ports tells which of the server's ports are ACTIVE.
+	Ports(ctx context.Context, serverID string) (map[string]PortStatus, error)
+	// SecurityGroups lists the groups on each server's ports, as the caller.
+	SecurityGroups(ctx context.Context, serverIDs []string) (map[string][]nova.SecurityGroup, error)
+	// SetSecurityGroup adds a group, by name or ID, to all ports of a server, or takes it off.
+	SetSecurityGroup(ctx context.Context, s nova.Server, group string, on bool) error
+}
+
+// PortStatus is "ACTIVE", "DOWN", "BUILD" or "ERROR".
+type PortStatus = string
+
+// Claims is Placement.
+type Claims interface {
+	// Candidates lists the hosts that could take the claim now.
+	Candidates(ctx context.Context, r nova.ClaimRequest) ([]nova.Candidate, error)
+	// Claim ensures the server's allocation on a provider; nova.ErrClaimLost when it no longer fits.
+	Claim(ctx context.Context, s nova.Server, providerID string, r nova.Resources) error
+	// Release deletes the server's allocations; none is success.
+	Release(ctx context.Context, serverID string) error
+	// EnsureProvider makes a host's provider say what the host reported.
+	EnsureProvider(ctx context.Context, n nova.Hypervisor) error
+	// Capacity is what a provider offers and what of it is used, to explain a refusal.
+	Capacity(ctx context.Context, providerID string) (map[string]nova.Capacity, error)
+	// Consumers lists who holds allocations on a provider.
+	Consumers(ctx context.Context, providerID string) ([]string, error)
+}
+
+// Config is the operator's wishes.
+type Config struct {
+	// VIFPluggingTimeout is how long a new guest waits for its ports to be ACTIVE.
+	VIFPluggingTimeout time.Duration
+	// ShutdownTimeout is how long a guest may take to end by itself when it is stopped.
+	ShutdownTimeout time.Duration
+	// SpawnTimeout bounds the making of a guest, its image's download included.
+	SpawnTimeout time.Duration
+	// MaxAttempts is how many hosts are tried for one server.
+	MaxAttempts int
+	// ForceConfigDrive gives every server a config drive.
+	ForceConfigDrive bool
+	// DHCPDomain is appended to the hostname in metadata; "" appends nothing.
+	DHCPDomain string
+	// PasswordLength is that of generated administrator passwords.
+	PasswordLength int
+	// NoVNCURL, SerialURL are the base URLs of the console proxy; "" means that consoles of that kind are off.
+	NoVNCURL, SerialURL string
+	// ConsoleTTL is how long a console token may be used for the first time.
+	ConsoleTTL time.Duration
+	// VCPURatio, MemoryRatio, DiskRatio say how much more than a host has may be promised.
+	VCPURatio, MemoryRatio, DiskRatio float64
+	// DefaultZone is where hosts are that no aggregate puts elsewhere.
+	DefaultZone string
+}
+
+// Defaults fills in what was left out.
+func (c Config) Defaults() Config {
+	durations := map[*time.Duration]time.Duration{&c.VIFPluggingTimeout: 5 * time.Minute, &c.ShutdownTimeout: time.Minute,
+		&c.SpawnTimeout: 30 * time.Minute, &c.ConsoleTTL: 10 * time.Minute}
+	for field, def := range durations {
+		if *field == 0 {
+			*field = def
+		}
+	}
+	if c.MaxAttempts == 0 {
+		c.MaxAttempts = 3
+	}
+	if c.PasswordLength == 0 {
+		c.PasswordLength = 12
+	}
+	for field, def := range map[*float64]float64{&c.VCPURatio: 16, &c.MemoryRatio: 1.5, &c.DiskRatio: 1} {
+		if *field == 0 {
+			*field = def
+		}
+	}
+	if c.DefaultZone == "" {
+		c.DefaultZone = nova.DefaultZone
+	}
+	return c
+}
+
+// Deps is what the service stands on.
+type Deps struct {
+	Store    *store.Store
+	Bus      messaging.Bus
+	Clock    clock.Clock
+	Images   Images
+	Networks Networks
+	Claims   Claims
+	Config   Config
+	Owner    string             // of this process's flows: unique and the same after a restart
+	Host     string             // this controller's name, for its row in services
+	Fail     func(point string) // failpoints, nil outside tests
+}
+
+// Service answers calls and runs flows. One value serves nova-api and
+// nova-conductor, together or in processes of their own.
+type Service struct {
+	store    *store.Store
+	bus      messaging.Bus
+	clock    clock.Clock
+	images   Images
+	networks Networks
+	claims   Claims
+	cfg      Config
+	host     string
+	log      *slog.Logger
+}
+
+// New makes the service; nothing runs before Serve.
+func New(d Deps) *Service {
+	if d.Clock == nil {
+		d.Clock = clock.System
+	}
+	return &Service{store: d.Store, bus: d.Bus, clock: d.Clock, images: d.Images, networks: d.Networks, claims: d.Claims,
+		cfg: d.Config.Defaults(), host: d.Host, log: slog.Default().With("service", "nova")}
+}
+
+// Loops are the reconcilers of nova-conductor.
+func (s *Service) Loops() []loop.Loop {
+	return nil
+}
