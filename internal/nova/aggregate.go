@@ -13,7 +13,7 @@ const ZoneKey = "availability_zone"
 
 // Aggregate is a set of hosts with metadata; one whose metadata names an availability zone puts its hosts into it.
 type Aggregate struct {
-	ID        int64             `bun:"id,pk"`
+	ID        int64             `bun:"id,pk,autoincrement"`
 	UUID      string            `bun:"uuid"`
 	Name      string            `bun:"name"`
 	Hosts     []string          `bun:"hosts"`

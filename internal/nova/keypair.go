@@ -10,7 +10,7 @@ const (
 
 // Keypair is a public key that a user's new servers are given. It belongs to a user, not to a project.
 type Keypair struct {
-	ID          int64      `bun:"id,pk"`
+	ID          int64      `bun:"id,pk,autoincrement"`
 	UserID      string     `bun:"user_id"`
 	Name        string     `bun:"name"`
 	Type        string     `bun:"type"`

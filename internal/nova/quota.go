@@ -59,8 +59,7 @@ type QuotaClass struct {
 
 // Usage is what a project, or one user in it, has now.
 type Usage struct {
-	Instances    int `bun:"instances"`
-	Cores        int `bun:"cores"`
-	RAM          int `bun:"ram"` // MB
-	ServerGroups int `bun:"server_groups"`
+	Instances int `bun:"instances"`
+	Cores     int `bun:"cores"`
+	RAM       int `bun:"ram"` // MB
 }
