@@ -1,0 +1,265 @@
+// Package imagecache keeps the images that a host's guests boot from: downloaded once, checked, and turned into raw
+// files that guests' disks are overlays of. A file in the cache is complete and never changes; it goes when no guest
+// uses it and nobody has wanted it for a while.
+package imagecache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"nacre/internal/nova/qcow2"
+	"nacre/internal/nova/virt"
+	"nacre/internal/oslo/uuid"
+)
+
+// ErrImage is returned (wrapped) for an image that must not or cannot be used: its bytes are not what they should be.
+// Trying again does not help.
+var ErrImage = errors.New("the image cannot be used")
+
+// Config are the options of a cache.
+type Config struct {
+	Dir     string        // absolute; made if absent
+	Images  virt.Images   // where the bytes come from
+	MinAge  time.Duration // how long an unused image is kept; default 24 h
+	Convert Limits        // of one conversion
+	Log     *slog.Logger
+}
+
+// Cache is the images of one host.
+type Cache struct {
+	cfg Config
+
+	mu    sync.Mutex
+	locks map[string]*keyLock
+}
+
+// keyLock serialises those who want the same image.
+type keyLock struct {
+	sync.Mutex
+	users int
+}
+
+// Base is a raw file that an overlay can have as backing file.
+type Base struct {
+	Path  string
+	Bytes int64 // of the disk
+}
+
+// New opens the cache in cfg.Dir and removes what an interrupted download left there.
+func New(cfg Config) (*Cache, error) {
+	if cfg.MinAge == 0 {
+		cfg.MinAge = 24 * time.Hour
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o711); err != nil {
+		return nil, fmt.Errorf("image cache: %w", err)
+	}
+	half, err := filepath.Glob(filepath.Join(cfg.Dir, "*.part*"))
+	for _, f := range half {
+		err = errors.Join(err, os.Remove(f))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("image cache: %w", err)
+	}
+	return &Cache{cfg: cfg, locks: map[string]*keyLock{}}, nil
+}
+
+// Base returns the image as a raw disk of at most maxBytes (0: any size), fetching it first if it is not there.
+// ErrImage.
+func (c *Cache) Base(ctx context.Context, img virt.Image, maxBytes int64) (Base, error) {
+	path, err := c.ensure(ctx, img, maxBytes)
+	if err != nil {
+		return Base{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Base{}, fmt.Errorf("image cache: %w", err)
+	}
+	if maxBytes > 0 && info.Size() > maxBytes {
+		return Base{}, tooLarge(img, info.Size(), maxBytes)
+	}
+	return Base{Path: path, Bytes: info.Size()}, nil
+}
+
+func tooLarge(img virt.Image, bytes, maxBytes int64) error {
+	return fmt.Errorf("%w: image %s is a disk of %d bytes, the flavor's disk has %d", ErrImage, img.ID, bytes, maxBytes)
+}
+
+// ensure returns the file of an image once it is there.
+func (c *Cache) ensure(ctx context.Context, img virt.Image, maxBytes int64) (string, error) {
+	if !uuid.Valid(img.ID) {
+		return "", fmt.Errorf("%w: %q is no image's ID", ErrImage, img.ID)
+	}
+	defer c.lock(img.ID)()
+	path := filepath.Join(c.cfg.Dir, img.ID)
+	now := time.Now()
+	if err := os.Chtimes(path, now, now); err == nil { // the time of the last use
+		return path, nil
+	}
+	return path, c.fetch(ctx, img, path, maxBytes)
+}
+
+// lock waits for its turn with an image and returns the way to give it up.
+func (c *Cache) lock(id string) (unlock func()) {
+	c.mu.Lock()
+	l := c.locks[id]
+	if l == nil {
+		l = &keyLock{}
+		c.locks[id] = l
+	}
+	l.users++
+	c.mu.Unlock()
+	l.Lock()
+	return func() {
+		l.Unlock()
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if l.users--; l.users == 0 {
+			delete(c.locks, id)
+		}
+	}
+}
+
+// fetch downloads an image, checks it and puts it into its place as a raw file.
+func (c *Cache) fetch(ctx context.Context, img virt.Image, path string, maxBytes int64) error {
+	start := time.Now()
+	part := path + ".part"
+	defer os.Remove(part)
+	if err := c.download(ctx, img, part); err != nil {
+		return err
+	}
+	downloaded := time.Now()
+	raw, err := c.toRaw(ctx, img, part, maxBytes)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(raw)
+	if err := os.Rename(raw, path); err != nil {
+		return fmt.Errorf("image cache: %w", err)
+	}
+	c.cfg.Log.InfoContext(ctx, "image cached", "image", img.ID, "format", img.DiskFormat,
+		"download_seconds", downloaded.Sub(start).Seconds(), "convert_seconds", time.Since(downloaded).Seconds())
+	return nil
+}
+
+// download writes the image's bytes to a file and compares their hash.
+func (c *Cache) download(ctx context.Context, img virt.Image, to string) error {
+	src, err := c.cfg.Images.Open(ctx, img.ID)
+	if err != nil {
+		return fmt.Errorf("open image %s: %w", img.ID, err)
+	}
+	defer src.Close()
+	sum, err := newSum(img)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("image cache: %w", err)
+	}
+	n, err := io.Copy(io.MultiWriter(&sparseWriter{f: f}, sum), src)
+	if err == nil {
+		err = f.Truncate(n)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("download image %s: %w", img.ID, err)
+	}
+	return sum.check(img, n)
+}
+
+// toRaw returns the name of a raw file with the disk that part holds.
+func (c *Cache) toRaw(ctx context.Context, img virt.Image, part string, maxBytes int64) (string, error) {
+	switch img.DiskFormat {
+	case "raw", "ami", "aki", "ari", "iso":
+		return part, nil
+	case "qcow2":
+		h, err := qcow2.ReadFile(part)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("%w: image %s: %w", ErrImage, img.ID, err)
+		case h.BackingFile != "" || h.DataFile || h.Encrypted:
+			return "", fmt.Errorf("%w: image %s refers to another file or is encrypted", ErrImage, img.ID)
+		case maxBytes > 0 && h.VirtualBytes > maxBytes:
+			return "", tooLarge(img, h.VirtualBytes, maxBytes)
+		}
+		return part + "-raw", convert(ctx, c.cfg.Convert, "qcow2", part, part+"-raw")
+	case "vmdk":
+		if err := checkVMDK(part); err != nil {
+			return "", fmt.Errorf("%w: image %s: %w", ErrImage, img.ID, err)
+		}
+		return part + "-raw", convert(ctx, c.cfg.Convert, "vmdk", part, part+"-raw")
+	case "vhd":
+		return part + "-raw", convert(ctx, c.cfg.Convert, "vpc", part, part+"-raw")
+	case "vdi", "vhdx":
+		return part + "-raw", convert(ctx, c.cfg.Convert, img.DiskFormat, part, part+"-raw")
+	default:
+		return "", fmt.Errorf("%w: image %s has disk_format %q, which cannot be booted here", ErrImage, img.ID, img.DiskFormat)
+	}
+}
+
+// Entry is one cached image.
+type Entry struct {
+	ImageID  string
+	Bytes    int64 // on disk
+	LastUsed time.Time
+}
+
+// Entries lists what is in the cache.
+func (c *Cache) Entries() ([]Entry, error) {
+	files, err := os.ReadDir(c.cfg.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("image cache: %w", err)
+	}
+	var out []Entry
+	for _, f := range files {
+		if info, err := f.Info(); err == nil && uuid.Valid(f.Name()) {
+			out = append(out, Entry{ImageID: f.Name(), Bytes: onDisk(info), LastUsed: info.ModTime()})
+		}
+	}
+	return out, nil
+}
+
+// Sweep removes the images that no file in use is an overlay of and that nobody wanted for MinAge. inUse holds paths of
+// base files. It returns the images removed.
+func (c *Cache) Sweep(ctx context.Context, inUse map[string]bool, now time.Time) ([]string, error) {
+	entries, err := c.Entries()
+	if err != nil {
+		return nil, err
+	}
+	var gone []string
+	for _, e := range entries {
+		path := filepath.Join(c.cfg.Dir, e.ImageID)
+		if inUse[path] || now.Sub(e.LastUsed) < c.cfg.MinAge {
+			continue
+		}
+		if err := c.remove(e, path, now); err != nil {
+			return gone, err
+		}
+		gone = append(gone, e.ImageID)
+		c.cfg.Log.InfoContext(ctx, "unused image removed", "image", e.ImageID, "bytes", e.Bytes)
+	}
+	return gone, nil
+}
+
+// remove deletes a cached file unless it was wanted since it was looked at.
+func (c *Cache) remove(e Entry, path string, now time.Time) error {
+	defer c.lock(e.ImageID)()
+	info, err := os.Stat(path)
+	if err != nil || now.Sub(info.ModTime()) < c.cfg.MinAge {
+		return nil
+	}
+	return os.Remove(path)
+}
+
+// Holds says whether path is a file of this cache.
+func (c *Cache) Holds(path string) bool { return strings.HasPrefix(path, c.cfg.Dir+"/") }
