@@ -14,13 +14,15 @@ CREATE TABLE nacre_flows (
     fence        BIGINT NOT NULL,
     lease_until  TIMESTAMP NULL,
     due_at       TIMESTAMP NOT NULL,
+    cancelled    TEXT NOT NULL,
     failure      TEXT NOT NULL,
     trouble      TEXT NOT NULL,
+    journal      TEXT NOT NULL,
     created_at   TIMESTAMP NOT NULL,
     updated_at   TIMESTAMP NOT NULL,
     finished_at  TIMESTAMP NULL
 );
-CREATE INDEX nacre_flows_due ON nacre_flows (finished_at, owner, due_at);
+CREATE INDEX nacre_flows_due ON nacre_flows (finished_at, due_at);
 CREATE INDEX nacre_flows_resource ON nacre_flows (resource, created_at);
 
 -- +goose Down
