@@ -27,7 +27,10 @@ type Found struct {
 type Violation struct{ Check, Reason string }
 
 // Mismatch is an image that is not what its owner says it is.
-type Mismatch struct{ Reason string }
+type Mismatch struct {
+	Reason  string
+	Unknown bool // it is no other format either: nothing was recognised in it
+}
 
 func (e *Mismatch) Error() string { return e.Reason }
 
@@ -64,7 +67,8 @@ func (r Result) Verify(declared string) (int64, error) {
 		size = r.Size
 	case found.Format == Raw && !slices.Contains(known, declared): // ami and the like
 	default:
-		return 0, &Mismatch{fmt.Sprintf("Image disk_format %s does not match stream data %s", declared, found.Format)}
+		return 0, &Mismatch{Unknown: found.Format == Raw,
+			Reason: fmt.Sprintf("Image disk_format %s does not match stream data %s", declared, found.Format)}
 	}
 	return size, found.safe()
 }
@@ -100,7 +104,7 @@ func (r Result) one() (Found, error) {
 		i := slices.IndexFunc(r.Found, func(f Found) bool { return f.Format == "iso" })
 		return r.Found[i], nil
 	}
-	return Found{}, &Mismatch{"Multiple formats detected: " + strings.Join(names, ",")}
+	return Found{}, &Mismatch{Reason: "Multiple formats detected: " + strings.Join(names, ",")}
 }
 
 func (f Found) safe() error {

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"nacre/internal/glance"
+	"nacre/internal/oslo/db"
+)
+
+var images = db.Table[glance.Image]("images")
+
+// InsertImage writes a new image with its tags and properties; db.ErrDuplicate
+// if there is or ever was one with its ID.
+func (s *Store) InsertImage(ctx context.Context, img glance.Image) error {
+	return s.change(ctx, img.ID, func(ctx context.Context, tx *db.Tx) error {
+		if err := images.Insert(ctx, tx, img); err != nil {
+			return err
+		}
+		return writeDetails(ctx, tx, glance.Image{}, img)
+	})
+}
+
+// Image is the live image with that ID if who may see it, else db.ErrNoRow.
+func (s *Store) Image(ctx context.Context, who glance.Visible, id string) (glance.Image, error) {
+	q := images.Select("deleted_at IS NULL").Where("id = ?", id)
+	return one(ctx, s.db, who, seenBy(q, who, "all"))
+}
+
+// Images is one page of the live images that who may see and that pass f;
+// db.ErrNoMarker if the page begins after an image that who may not see.
+func (s *Store) Images(ctx context.Context, who glance.Visible, f glance.Filter, p db.Page) ([]glance.Image, error) {
+	q := seenBy(images.Select("deleted_at IS NULL"), who, "all").Page(p)
+	found, err := db.All(ctx, s.db, filtered(q, who, f))
+	if err != nil {
+		return nil, err
+	}
+	return found, readDetails(ctx, s.db, who, found)
+}
+
+// seenBy limits q to what who may see. memberStatus is that of the membership
+// by which a shared image is seen, or "all".
+func seenBy(q *db.Query[glance.Image], who glance.Visible, memberStatus string) *db.Query[glance.Image] {
+	switch {
+	case who.All:
+		return q
+	case who.Project == "":
+		return q.Scope("visibility IN ('public', 'community')")
+	}
+	return q.Scope(`visibility IN ('public', 'community') OR owner = ? OR visibility = 'shared' AND EXISTS
+		(SELECT 1 FROM image_members m WHERE m.image_id = images.id AND m.member = ? AND (? = 'all' OR m.status = ?))`,
+		who.Project, who.Project, memberStatus, memberStatus)
+}
+
+// UpdateImage has fn change the image and writes the result. fn may run more
+// than once; its error ends the transaction.
+func (s *Store) UpdateImage(ctx context.Context, who glance.Visible, id string, now time.Time,
+	fn func(*glance.Image) error) (img glance.Image, err error) {
+	err = s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
+		before, err := one(ctx, tx, who, seenBy(images.Select("deleted_at IS NULL").Where("id = ?", id), who, "all"))
+		if err != nil {
+			return err
+		}
+		img = clone(before)
+		if err := fn(&img); err != nil {
+			return err
+		}
+		img.UpdatedAt = now.Truncate(time.Second)
+		if _, err := images.Update(ctx, tx, img); err != nil {
+			return err
+		}
+		return writeDetails(ctx, tx, before, img)
+	})
+	return img, err
+}
+
+// DeleteImage marks the image deleted, ends its upload and its memberships,
+// and returns it as it was. check may refuse.
+func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, now time.Time,
+	check func(glance.Image) error) (was glance.Image, err error) {
+	err = s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
+		was, err = one(ctx, tx, who, seenBy(images.Select("deleted_at IS NULL").Where("id = ?", id), who, "all"))
+		if err != nil {
+			return err
+		}
+		if err := check(was); err != nil {
+			return err
+		}
+		gone := was
+		gone.Status, gone.DeletedAt, gone.UpdatedAt = glance.Deleted, &now, now.Truncate(time.Second)
+		if _, err := images.Update(ctx, tx, gone, "status", "deleted_at", "updated_at"); err != nil {
+			return err
+		}
+		for _, table := range []string{"image_uploads", "image_members"} {
+			if _, err := db.Exec(ctx, tx, "DELETE FROM "+table+" WHERE image_id = ?", id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return was, err
+}
+
+// one is a row with its details.
+func one(ctx context.Context, on db.Q, who glance.Visible, q *db.Query[glance.Image]) (glance.Image, error) {
+	img, err := db.One(ctx, on, q)
+	if err != nil {
+		return img, err
+	}
+	rows := []glance.Image{img}
+	err = readDetails(ctx, on, who, rows)
+	return rows[0], err
+}
+
+// bytesOf is how many bytes the images of owner have, without those of except.
+func bytesOf(ctx context.Context, on db.Q, owner, except string) (int64, error) {
+	sum, err := db.Scan[int64](ctx, on, `SELECT COALESCE(SUM(size), 0) FROM images
+		WHERE owner = ? AND id <> ? AND size > 0 AND deleted_at IS NULL AND status <> 'killed'`, owner, except)
+	if err != nil || len(sum) == 0 {
+		return 0, err
+	}
+	return sum[0], nil
+}
+
+// Bytes is how many bytes the owner's images have.
+func (s *Store) Bytes(ctx context.Context, owner string) (int64, error) {
+	return bytesOf(ctx, s.db, owner, "")
+}
+
+// Known is the state of an image to those who tidy stores.
+type Known struct {
+	ID        string        `bun:"id"`
+	Status    glance.Status `bun:"status"`
+	Uploading bool          `bun:"uploading"`
+}
+
+// Known tells the state of each of those images that was ever there.
+func (s *Store) Known(ctx context.Context, ids []string) (map[string]Known, error) {
+	out := make(map[string]Known, len(ids))
+	for part := range slices.Chunk(ids, 500) {
+		rows, err := db.Scan[Known](ctx, s.db, `SELECT i.id, i.status, u.id IS NOT NULL AS uploading
+			FROM images i LEFT JOIN image_uploads u ON u.image_id = i.id WHERE i.id IN (?)`, db.List(part))
+		if err != nil {
+			return nil, fmt.Errorf("states of images: %w", err)
+		}
+		for _, k := range rows {
+			out[k.ID] = k
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,313 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/store"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
+)
+
+var (
+	now   = time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)
+	admin = glance.Visible{All: true}
+)
+
+func as(project string) glance.Visible { return glance.Visible{Project: project} }
+
+func text(s string) *string { return &s }
+
+// image is a new image of owner, n seconds after now.
+func image(n int, owner string) glance.Image {
+	img := glance.NewImage(fmt.Sprintf("00000000-0000-4000-8000-%012d", n), owner, now.Add(time.Duration(n)*time.Second))
+	img.Name, img.Named = fmt.Sprintf("image%02d", n), true
+	img.DiskFormat, img.ContainerFormat = "raw", "bare"
+	return img
+}
+
+func insert(t *testing.T, s *store.Store, imgs ...glance.Image) {
+	t.Helper()
+	for _, img := range imgs {
+		if err := s.InsertImage(t.Context(), img); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func names(imgs []glance.Image) []string {
+	out := []string{}
+	for _, img := range imgs {
+		out = append(out, img.Name)
+	}
+	return out
+}
+
+func each(t *testing.T, fn func(t *testing.T, s *store.Store)) {
+	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) { fn(t, store.New(d)) })
+}
+
+func TestImages(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		img := image(1, "p")
+		img.Tags, img.Properties = []string{"a", "b"}, map[string]*string{"os": text("x?'"), "kernel_id": nil}
+		insert(t, s, img)
+		if err := s.InsertImage(t.Context(), img); !errors.Is(err, db.ErrDuplicate) {
+			t.Errorf("twice: %v", err)
+		}
+		got, err := s.Image(t.Context(), as("p"), img.ID)
+		if err != nil || got.Name != "image01" || got.Size != glance.None || !slices.Equal(got.Tags, img.Tags) ||
+			*got.Properties["os"] != "x?'" || len(got.Properties) != 2 || got.Properties["kernel_id"] != nil {
+			t.Fatalf("got %+v, %v", got, err)
+		}
+		if !got.CreatedAt.Equal(img.CreatedAt) {
+			t.Errorf("created at %v", got.CreatedAt)
+		}
+		_, err = s.UpdateImage(t.Context(), as("p"), img.ID, now, func(i *glance.Image) error {
+			i.Tags = []string{"c"}
+			i.Properties["new"] = text("1")
+			delete(i.Properties, "os")
+			i.MinRAM = 64
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, _ = s.Image(t.Context(), as("p"), img.ID)
+		if got.MinRAM != 64 || !slices.Equal(got.Tags, []string{"c"}) || len(got.Properties) != 2 || *got.Properties["new"] != "1" {
+			t.Errorf("after update: %+v", got)
+		}
+		refused := errors.New("no")
+		if _, err := s.DeleteImage(t.Context(), as("p"), img.ID, now, func(glance.Image) error { return refused }); err != refused {
+			t.Errorf("refused delete: %v", err)
+		}
+		if _, err := s.DeleteImage(t.Context(), as("p"), img.ID, now, func(glance.Image) error { return nil }); err != nil {
+			t.Errorf("delete: %v", err)
+		}
+		if _, err := s.Image(t.Context(), as("p"), img.ID); !errors.Is(err, db.ErrNoRow) {
+			t.Errorf("deleted: %v", err)
+		}
+		if err := s.InsertImage(t.Context(), img); !errors.Is(err, db.ErrDuplicate) {
+			t.Errorf("the ID of a deleted image again: %v", err)
+		}
+	})
+}
+
+func TestVisibility(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		for i, v := range []glance.Visibility{glance.Public, glance.Community, glance.Shared, glance.Private} {
+			img := image(i, "p")
+			img.Name, img.Visibility = string(v), v
+			insert(t, s, img)
+		}
+		shared := image(2, "p").ID
+		m := glance.Member{ImageID: shared, Project: "q", Status: glance.Pending, CreatedAt: now, UpdatedAt: now}
+		if err := s.InsertMember(t.Context(), m, func(int) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		for name, tc := range map[string]struct {
+			who  glance.Visible
+			f    glance.Filter
+			want []string
+		}{
+			"owner":             {as("p"), glance.Filter{}, []string{"private", "shared", "community", "public"}},
+			"other":             {as("q"), glance.Filter{MemberStatus: "accepted"}, []string{"public"}},
+			"other, pending":    {as("q"), glance.Filter{MemberStatus: "pending"}, []string{"shared", "public"}},
+			"other, all":        {as("q"), glance.Filter{MemberStatus: "all", Visibility: "all"}, []string{"shared", "community", "public"}},
+			"other, community":  {as("q"), glance.Filter{Visibility: glance.Community}, []string{"community"}},
+			"admin":             {admin, glance.Filter{}, []string{"private", "shared", "public"}},
+			"nobody":            {glance.Visible{}, glance.Filter{}, []string{"public"}},
+			"stranger, private": {as("r"), glance.Filter{Visibility: glance.Private}, []string{}},
+		} {
+			got, err := s.Images(t.Context(), tc.who, tc.f, db.Page{Sort: []db.Sort{{Column: "created_at", Desc: true}}})
+			if err != nil || !slices.Equal(names(got), tc.want) {
+				t.Errorf("%s: got %v, %v, want %v", name, names(got), err, tc.want)
+			}
+		}
+		if got, err := s.Image(t.Context(), as("q"), shared); err != nil || got.Member != "q" {
+			t.Errorf("a pending member asks: %+v, %v", got, err)
+		}
+		if _, err := s.Image(t.Context(), as("r"), shared); !errors.Is(err, db.ErrNoRow) {
+			t.Errorf("a stranger asks: %v", err)
+		}
+	})
+}
+
+func TestFilters(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		for i := range 6 {
+			img := image(i, "p")
+			img.Size, img.Protected, img.Tags = int64(i*100), i%2 == 0, []string{"all", fmt.Sprint(i % 3)}
+			img.Properties["os"] = text(fmt.Sprint(i % 2))
+			insert(t, s, img)
+		}
+		unnamed := image(6, "p")
+		unnamed.Name, unnamed.Named, unnamed.Hidden = "", false, true
+		insert(t, s, unnamed, func() glance.Image {
+			i := unnamed
+			i.ID, i.Hidden, i.Size = image(7, "p").ID, false, glance.None
+			return i
+		}())
+		yes := true
+		for name, tc := range map[string]struct {
+			f    glance.Filter
+			want []string
+		}{
+			"name":     {glance.Filter{Names: []string{"image01", "image04", "nosuch"}}, []string{"image01", "image04"}},
+			"no name":  {glance.Filter{Names: []string{""}}, []string{}},
+			"hidden":   {glance.Filter{Hidden: true}, []string{""}},
+			"size":     {glance.Filter{Numbers: []glance.NumberFilter{{Column: "size", Op: ">=", Value: 200}, {Column: "size", Op: "<=", Value: 300}}}, []string{"image02", "image03"}},
+			"no size":  {glance.Filter{Numbers: []glance.NumberFilter{{Column: "size", Op: "<=", Value: 0}}}, []string{"image00"}},
+			"times":    {glance.Filter{Times: []glance.TimeFilter{{Column: "created_at", Op: ">", Value: now.Add(4 * time.Second)}}}, []string{"", "image05"}},
+			"tags":     {glance.Filter{Tags: []string{"all", "1"}}, []string{"image01", "image04"}},
+			"property": {glance.Filter{Properties: map[string]string{"os": "1"}, Protected: nil}, []string{"image01", "image03", "image05"}},
+			"both":     {glance.Filter{Protected: &yes, Tags: []string{"0"}}, []string{"image00"}},
+			"owner":    {glance.Filter{Owner: text("q")}, []string{}},
+		} {
+			got, err := s.Images(t.Context(), as("p"), tc.f, db.Page{Sort: []db.Sort{{Column: "name"}}})
+			if err != nil || !slices.Equal(names(got), tc.want) {
+				t.Errorf("%s: got %v, %v, want %v", name, names(got), err, tc.want)
+			}
+		}
+	})
+}
+
+func TestPages(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		for i := range 7 {
+			img := image(i, "p")
+			img.CreatedAt = now
+			img.Name = fmt.Sprint(i % 3)
+			insert(t, s, img)
+		}
+		sort := []db.Sort{{Column: "name"}, {Column: "created_at", Desc: true}, {Column: "id", Desc: true}}
+		var got []string
+		for marker := ""; ; {
+			page, err := s.Images(t.Context(), as("p"), glance.Filter{}, db.Page{Limit: 2, Marker: marker, Sort: sort})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				break
+			}
+			for _, img := range page {
+				got = append(got, img.ID[35:])
+			}
+			marker = page[len(page)-1].ID
+		}
+		if want := []string{"6", "3", "0", "4", "1", "5", "2"}; !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		_, err := s.Images(t.Context(), as("q"), glance.Filter{}, db.Page{Limit: 2, Marker: image(1, "p").ID, Sort: sort})
+		if !errors.Is(err, db.ErrNoMarker) {
+			t.Errorf("another's marker: %v", err)
+		}
+	})
+}
+
+func TestMembers(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		insert(t, s, image(1, "p"))
+		m := glance.Member{ImageID: image(1, "p").ID, Project: "q", Status: glance.Pending, CreatedAt: now, UpdatedAt: now}
+		any := func(int) error { return nil }
+		if err := s.InsertMember(t.Context(), m, any); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.InsertMember(t.Context(), m, any); !errors.Is(err, db.ErrDuplicate) {
+			t.Errorf("twice: %v", err)
+		}
+		m.Project = "r"
+		full := errors.New("full")
+		if err := s.InsertMember(t.Context(), m, func(have int) error { return map[bool]error{true: full}[have == 1] }); err != full {
+			t.Errorf("over the limit: %v", err)
+		}
+		m.Project, m.Status = "q", glance.Accepted
+		if err := s.UpdateMember(t.Context(), m); err != nil {
+			t.Error(err)
+		}
+		if got, err := s.Members(t.Context(), m.ImageID); err != nil || len(got) != 1 || got[0].Status != glance.Accepted {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		if err := s.DeleteMember(t.Context(), m.ImageID, "q"); err != nil {
+			t.Error(err)
+		}
+		if err := s.DeleteMember(t.Context(), m.ImageID, "q"); !errors.Is(err, db.ErrNoRow) {
+			t.Errorf("deleted twice: %v", err)
+		}
+		if err := s.UpdateMember(t.Context(), m); !errors.Is(err, db.ErrNoRow) {
+			t.Errorf("updated after the end: %v", err)
+		}
+	})
+}
+
+func TestUploads(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		img := image(1, "p")
+		insert(t, s, img)
+		ctx := context.Background()
+		up := glance.Upload{ImageID: img.ID, ID: "a", Worker: "w", ExpiresAt: now}
+		if _, err := s.BeginUpload(ctx, up, now); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.BeginUpload(ctx, glance.Upload{ImageID: img.ID, ID: "b", ExpiresAt: now}, now); err == nil ||
+			err.Error() != "Image status transition from saving to saving is not allowed" {
+			t.Errorf("a second upload: %v", err)
+		}
+		taker := glance.Upload{ImageID: img.ID, ID: "c", Worker: "v", ExpiresAt: now.Add(time.Minute)}
+		if err := s.TakeUpload(ctx, up, taker); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.RenewUpload(ctx, up); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("renewed after it was taken: %v", err)
+		}
+		none := func(int64) error { return nil }
+		if err := s.FinishUpload(ctx, up, img, now, none); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("finished after it was taken: %v", err)
+		}
+		if err := s.AbortUpload(ctx, taker, now); err != nil {
+			t.Error(err)
+		}
+		if got, _ := s.Image(ctx, admin, img.ID); got.Status != glance.Queued {
+			t.Errorf("aborted: %s", got.Status)
+		}
+		begun, err := s.BeginUpload(ctx, up, now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun.Size, begun.Store = 10, "files"
+		full := errors.New("full")
+		if err := s.FinishUpload(ctx, up, begun, now, func(int64) error { return full }); err != full {
+			t.Errorf("over the limit: %v", err)
+		}
+		if err := s.FinishUpload(ctx, up, begun, now, none); err != nil {
+			t.Error(err)
+		}
+		if got, _ := s.Image(ctx, admin, img.ID); got.Status != glance.Active || got.Size != 10 {
+			t.Errorf("finished: %+v", got)
+		}
+		if n, err := s.Bytes(ctx, "p"); n != 10 || err != nil {
+			t.Errorf("bytes: %d, %v", n, err)
+		}
+		if err := s.ClaimQueued(ctx, taker); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("an active image claimed: %v", err)
+		}
+	})
+}
+
+func TestKnown(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		insert(t, s, image(1, "p"), image(2, "p"))
+		if _, err := s.BeginUpload(t.Context(), glance.Upload{ImageID: image(1, "p").ID, ID: "a", ExpiresAt: now}, now); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Known(t.Context(), []string{image(1, "p").ID, image(2, "p").ID, image(3, "p").ID})
+		if err != nil || len(got) != 2 || !got[image(1, "p").ID].Uploading || got[image(2, "p").ID].Uploading {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
+}

@@ -1,0 +1,126 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"nacre/internal/glance"
+	"nacre/internal/oslo/db"
+)
+
+var uploads = db.Table[glance.Upload]("image_uploads")
+
+// BeginUpload makes a queued image saving and gives it to up. It returns what
+// check or glance.Image.To refuse with, db.ErrNoRow for no such image.
+func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time) (img glance.Image, err error) {
+	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		q := images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)
+		if img, err = one(ctx, tx, glance.Visible{All: true}, q); err != nil {
+			return err
+		}
+		if err := img.To(glance.Saving); err != nil {
+			return err
+		}
+		img.Status, img.UpdatedAt = glance.Saving, now.Truncate(time.Second)
+		if _, err := images.Update(ctx, tx, img, "status", "updated_at"); err != nil {
+			return err
+		}
+		return uploads.Insert(ctx, tx, up)
+	})
+	return img, err
+}
+
+// RenewUpload keeps the upload alive until up.ExpiresAt, or says
+// glance.ErrUploadLost.
+func (s *Store) RenewUpload(ctx context.Context, up glance.Upload) error {
+	n, err := db.Exec(ctx, s.db, "UPDATE image_uploads SET expires_at = ? WHERE image_id = ? AND id = ?",
+		up.ExpiresAt, up.ImageID, up.ID)
+	if err == nil && n == 0 {
+		return glance.ErrUploadLost
+	}
+	return err
+}
+
+// FinishUpload makes the image active with the data that img describes, unless
+// check refuses for the bytes its owner has elsewhere. glance.ErrUploadLost
+// says that the image is gone or another's.
+func (s *Store) FinishUpload(ctx context.Context, up glance.Upload, img glance.Image, now time.Time,
+	check func(others int64) error) error {
+	return s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		if err := drop(ctx, tx, up); err != nil {
+			return err
+		}
+		if err := db.Lock(ctx, tx, "images of "+img.Owner); err != nil {
+			return err
+		}
+		others, err := bytesOf(ctx, tx, img.Owner, img.ID)
+		if err != nil {
+			return err
+		}
+		if err := check(others); err != nil {
+			return err
+		}
+		img.Status, img.UpdatedAt = glance.Active, now.Truncate(time.Second)
+		_, err = images.Update(ctx, tx, img, "status", "size", "virtual_size", "checksum",
+			"os_hash_algo", "os_hash_value", "store", "updated_at")
+		return err
+	})
+}
+
+// AbortUpload makes the image queued again. An upload that was lost is success.
+func (s *Store) AbortUpload(ctx context.Context, up glance.Upload, now time.Time) error {
+	err := s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		if err := drop(ctx, tx, up); err != nil {
+			return err
+		}
+		_, err := db.Exec(ctx, tx, `UPDATE images SET status = 'queued', size = -1, virtual_size = -1, updated_at = ?
+			WHERE id = ? AND status = 'saving'`, now.Truncate(time.Second), up.ImageID)
+		return err
+	})
+	if errors.Is(err, glance.ErrUploadLost) {
+		return nil
+	}
+	return err
+}
+
+// drop gives the upload back.
+func drop(ctx context.Context, tx *db.Tx, up glance.Upload) error {
+	n, err := db.Exec(ctx, tx, "DELETE FROM image_uploads WHERE image_id = ? AND id = ?", up.ImageID, up.ID)
+	if err == nil && n == 0 {
+		return glance.ErrUploadLost
+	}
+	return err
+}
+
+// Uploads lists all uploads.
+func (s *Store) Uploads(ctx context.Context) ([]glance.Upload, error) {
+	return db.All(ctx, s.db, uploads.Select("").OrderBy("image_id"))
+}
+
+// TakeUpload makes up the holder in place of the one seen, or says
+// glance.ErrUploadLost if that has moved meanwhile.
+func (s *Store) TakeUpload(ctx context.Context, seen, up glance.Upload) error {
+	n, err := db.Exec(ctx, s.db, `UPDATE image_uploads SET id = ?, worker = ?, expires_at = ?
+		WHERE image_id = ? AND id = ? AND expires_at = ?`,
+		up.ID, up.Worker, up.ExpiresAt, seen.ImageID, seen.ID, seen.ExpiresAt)
+	if err == nil && n == 0 {
+		return glance.ErrUploadLost
+	}
+	return err
+}
+
+// ClaimQueued takes the upload of a queued image, so that nobody else may
+// write its bytes; glance.ErrUploadLost if it is not queued.
+func (s *Store) ClaimQueued(ctx context.Context, up glance.Upload) error {
+	return s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		n, err := db.Exec(ctx, tx, "UPDATE images SET status = 'saving' WHERE id = ? AND status = 'queued' AND deleted_at IS NULL", up.ImageID)
+		if err == nil && n == 0 {
+			err = glance.ErrUploadLost
+		}
+		if err != nil {
+			return err
+		}
+		return uploads.Insert(ctx, tx, up)
+	})
+}
