@@ -1,0 +1,69 @@
+// Package blob keeps the bytes of images. A store is an engine that does; its
+// contract, which blobtest checks, is that an object is there whole or not at
+// all, whatever happens to the process that writes it.
+package blob
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+)
+
+var (
+	ErrNotFound = errors.New("no such object")
+	ErrExists   = errors.New("the object exists")
+	ErrFull     = errors.New("no space left")          // or a quota of the file system
+	ErrDenied   = errors.New("no permission to write") // or read-only
+)
+
+// Store keeps one object per image. Any method may be called again after a crash.
+type Store interface {
+	// Create begins the object of an image. Nothing of it can be read before
+	// Commit; what a writer leaves when its process dies is listed by Objects
+	// under the upload's ID.
+	Create(ctx context.Context, image, upload string) (Writer, error)
+
+	// Open reads an object from offset, in bytes, to its end. ErrNotFound if
+	// there is none. Deleting the object does not disturb the reader.
+	Open(ctx context.Context, image string, offset int64) (io.ReadCloser, error)
+
+	// Delete removes an object; an absent one is success.
+	Delete(ctx context.Context, image string) error
+
+	// Discard removes what an upload wrote without Commit; nothing is success.
+	Discard(ctx context.Context, image, upload string) error
+
+	// Objects calls each with everything the store has, until it returns an error.
+	Objects(ctx context.Context, each func(Object) error) error
+
+	// Info describes the store to operators.
+	Info() Info
+}
+
+// Writer takes the bytes of one object. It belongs to one goroutine. Exactly
+// one of Commit and Abort ends it.
+type Writer interface {
+	io.Writer // ErrFull, ErrDenied
+
+	// Commit makes the object durable and readable, all at once. ErrExists if
+	// the image has an object. After an error nothing is left.
+	Commit() error
+
+	// Abort removes what was written.
+	Abort() error
+}
+
+// Object is one thing in a store.
+type Object struct {
+	Image    string
+	Upload   string // "" for an object that is whole
+	Size     int64  // bytes
+	Modified time.Time
+}
+
+// Info describes a store.
+type Info struct {
+	Type       string         // "file"
+	Properties map[string]any // what GET /v2/info/stores/detail tells
+}
