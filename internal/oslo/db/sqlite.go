@@ -16,6 +16,9 @@ import (
 	_ "modernc.org/sqlite" // registers "sqlite"
 )
 
+// sqliteDriver is the database/sql driver; tests put a deaf one in its place.
+var sqliteDriver = "sqlite"
+
 // pragma is a setting that is asked for in the connection string and read back.
 type pragma struct{ name, set, want string }
 
@@ -23,7 +26,7 @@ func writerPragmas(o options) []pragma {
 	synchronous := map[string]string{"OFF": "0", "FULL": "2"}[o.synchronous]
 	return []pragma{
 		{"busy_timeout", "5000", "5000"},
-		{"cache_size", "-2000", "-2000"}, // KiB, used only when needed
+		{"cache_size", "-1500", "-1500"}, // KiB for each connection, used only when needed
 		{"foreign_keys", "1", "1"},
 		{"journal_mode", "WAL", "wal"},
 		{"synchronous", o.synchronous, synchronous},
@@ -77,7 +80,7 @@ func createPrivate(path string) error {
 }
 
 func sqlitePool(ctx context.Context, path string, pragmas []pragma, conns int) (*sql.DB, error) {
-	pool, err := sql.Open("sqlite", sqliteDSN(path, pragmas))
+	pool, err := sql.Open(sqliteDriver, sqliteDSN(path, pragmas))
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +127,7 @@ func checkImmediate(ctx context.Context, writer *sql.DB, path string) error {
 		return err
 	}
 	defer tx.Rollback()
-	probe, err := sql.Open("sqlite", sqliteDSN(path, []pragma{{name: "busy_timeout", set: "0"}}))
+	probe, err := sql.Open(sqliteDriver, sqliteDSN(path, []pragma{{name: "busy_timeout", set: "0"}}))
 	if err != nil {
 		return err
 	}
