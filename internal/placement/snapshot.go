@@ -1,0 +1,136 @@
+package placement
+
+import (
+	"slices"
+	"strings"
+)
+
+// ProviderState is a provider with all that the choice of candidates looks at.
+type ProviderState struct {
+	ResourceProvider
+	Inventories map[string]Inventory
+	Used        map[string]int64
+	Traits      map[string]bool
+	Aggregates  map[string]bool
+}
+
+// Free reports whether amount of class can still be allocated here.
+func (p *ProviderState) Free(class string, amount int64) bool {
+	inv, ok := p.Inventories[class]
+	return ok && inv.Fits(amount) && p.Used[class]+amount <= inv.Capacity()
+}
+
+// Sharing reports whether the provider serves the members of its aggregates.
+func (p *ProviderState) Sharing() bool { return p.Traits[SharingTrait] && len(p.Aggregates) > 0 }
+
+// SortedTraits lists the provider's traits by name.
+func (p *ProviderState) SortedTraits() []string { return sortedKeys(p.Traits) }
+
+// Snapshot is the state of all providers at one moment.
+type Snapshot struct {
+	Providers map[string]*ProviderState
+	trees     map[string][]*ProviderState // by root, the root first
+	order     []string                    // roots, in the order of their creation
+	sharing   []*ProviderState
+}
+
+// NewSnapshot makes a snapshot without providers.
+func NewSnapshot() *Snapshot {
+	return &Snapshot{Providers: map[string]*ProviderState{}, trees: map[string][]*ProviderState{}}
+}
+
+// Put adds providers or replaces those of the same UUID.
+func (s *Snapshot) Put(changed ...*ProviderState) {
+	reorder := false
+	for _, p := range changed {
+		old := s.Providers[p.UUID]
+		if old == nil || old.RootUUID != p.RootUUID || old.Sharing() != p.Sharing() || old.Sharing() {
+			reorder = true
+		}
+		if old != nil && !reorder {
+			*old = *p
+			continue
+		}
+		s.Providers[p.UUID] = p
+	}
+	if reorder {
+		s.index()
+	}
+}
+
+// index builds trees and order anew.
+func (s *Snapshot) index() {
+	clear(s.trees)
+	s.order, s.sharing = s.order[:0], s.sharing[:0]
+	all := make([]*ProviderState, 0, len(s.Providers))
+	for _, p := range s.Providers {
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b *ProviderState) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.UUID, b.UUID)
+	})
+	for _, p := range all {
+		if p.UUID == p.RootUUID {
+			s.order = append(s.order, p.UUID)
+			s.trees[p.RootUUID] = append([]*ProviderState{p}, s.trees[p.RootUUID]...)
+		} else {
+			s.trees[p.RootUUID] = append(s.trees[p.RootUUID], p)
+		}
+		if p.Sharing() {
+			s.sharing = append(s.sharing, p)
+		}
+	}
+}
+
+// Tree lists the providers of a tree, the root first.
+func (s *Snapshot) Tree(root string) []*ProviderState { return s.trees[root] }
+
+// InOrder lists all providers, tree by tree.
+func (s *Snapshot) InOrder() []*ProviderState {
+	out := make([]*ProviderState, 0, len(s.Providers))
+	for _, root := range s.order {
+		out = append(out, s.trees[root]...)
+	}
+	return out
+}
+
+// sharers are the providers outside a tree that share what they have with its members.
+func (s *Snapshot) sharers(root string) []*ProviderState {
+	if len(s.sharing) == 0 {
+		return nil
+	}
+	var out []*ProviderState
+	for _, sp := range s.sharing {
+		if sp.RootUUID == root {
+			continue
+		}
+		for _, p := range s.trees[root] {
+			if intersects(sp.Aggregates, p.Aggregates) {
+				out = append(out, sp)
+				break
+			}
+		}
+	}
+	return out
+}
+
+func intersects(a, b map[string]bool) bool {
+	for k := range a {
+		if b[k] {
+			return true
+		}
+	}
+	return false
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+
+	"nacre/internal/oslo/db"
+	"nacre/internal/placement"
+)
+
+// Traits lists the traits with a prefix, or those of a list, in use by a provider or not.
+func (s *Store) Traits(ctx context.Context, prefix string, names []string, associated *bool) ([]placement.Trait, error) {
+	q := traits.Select("").OrderBy("name").WhereIf(prefix != "", "substr(name, 1, ?) = ?", len(prefix), prefix)
+	if names != nil {
+		q = q.In("name", names)
+	}
+	if associated != nil {
+		q = q.WhereIf(*associated, "name IN (SELECT trait FROM provider_traits)").WhereIf(!*associated, "name NOT IN (SELECT trait FROM provider_traits)")
+	}
+	return db.All(ctx, s.db, q)
+}
+
+// HaveTraits says which of the names are traits.
+func (s *Store) HaveTraits(ctx context.Context, names []string) (map[string]bool, error) {
+	return have(ctx, s.db, `SELECT name FROM traits WHERE name IN (?)`, names)
+}
+
+// InsertTrait adds a trait; db.ErrDuplicate when it is there.
+func (tx *Tx) InsertTrait(ctx context.Context, name string) error {
+	return tx.Try(ctx, func() error {
+		return traits.Insert(ctx, tx, placement.Trait{Name: name, UpdatedAt: tx.s.clock.Now()})
+	})
+}
+
+// TraitInUse reports whether a provider has the trait.
+func (tx *Tx) TraitInUse(ctx context.Context, name string) (bool, error) {
+	n, err := db.Count(ctx, tx, rpTraits.Select("trait = ?", name))
+	return n > 0, err
+}
+
+// DeleteTrait removes a trait; false when there is none.
+func (tx *Tx) DeleteTrait(ctx context.Context, name string) (bool, error) {
+	n, err := db.Exec(ctx, tx, `DELETE FROM traits WHERE name = ?`, name)
+	return n > 0, err
+}
+
+// SetTraits replaces the traits of a provider.
+func (tx *Tx) SetTraits(ctx context.Context, provider string, names []string) error {
+	if _, err := db.Exec(ctx, tx, `DELETE FROM provider_traits WHERE provider_uuid = ?`, provider); err != nil {
+		return err
+	}
+	rows := make([]placement.ProviderTrait, len(names))
+	for i, n := range names {
+		rows[i] = placement.ProviderTrait{ProviderUUID: provider, Trait: n}
+	}
+	return rpTraits.InsertMissing(ctx, tx, rows...)
+}
+
+// SetAggregates replaces the aggregates of a provider.
+func (tx *Tx) SetAggregates(ctx context.Context, provider string, uuids []string) error {
+	if _, err := db.Exec(ctx, tx, `DELETE FROM provider_aggregates WHERE provider_uuid = ?`, provider); err != nil {
+		return err
+	}
+	rows := make([]placement.ProviderAggregate, len(uuids))
+	for i, u := range uuids {
+		rows[i] = placement.ProviderAggregate{ProviderUUID: provider, AggregateUUID: u}
+	}
+	return rpAggs.InsertMissing(ctx, tx, rows...)
+}
