@@ -153,15 +153,21 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 // Commit syncs the bytes before the name, and the name before it returns. A
 // link, unlike a rename, never replaces an object that is there.
 func (w *fileWriter) Commit() error {
-	err := w.file.Sync()
-	err = errors.Join(err, w.file.Close())
+	err := errors.Join(w.file.Sync(), w.file.Close())
 	if err == nil {
-		err = os.Link(w.path, w.final)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(w.final))
+		err = w.name()
 	}
 	return errors.Join(kindOf(err), remove(w.path))
+}
+
+func (w *fileWriter) name() error {
+	if err := os.Link(w.path, w.final); err != nil {
+		return err
+	}
+	if err := syncDir(filepath.Dir(w.final)); err != nil {
+		return errors.Join(err, remove(w.final))
+	}
+	return nil
 }
 
 func (w *fileWriter) Abort() error {
