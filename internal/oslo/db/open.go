@@ -29,12 +29,12 @@ type DB struct {
 	writer *bun.DB // the same pool as reader, but on SQLite
 	gen    schema.QueryGen
 	plans  sync.Map // planKey → *plan
+	stmts  statements
 }
 
 type options struct {
 	maxConns    int
 	synchronous string
-	systemOnly  bool
 }
 
 // Option changes how Open works.

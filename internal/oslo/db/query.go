@@ -83,10 +83,10 @@ func (q *Query[T]) Limit(n int) *Query[T] {
 	return q
 }
 
-// text is the statement in the engine's words.
-func (q *Query[T]) text(ctx context.Context, on Q, what string) (string, error) {
+// send reads what the query asks for into dest; what replaces the columns.
+func (q *Query[T]) send(ctx context.Context, on Q, what string, dest any) error {
 	if q.err != nil {
-		return "", q.err
+		return q.err
 	}
 	d := on.database()
 	p := planOf(d, q.table)
@@ -98,43 +98,63 @@ func (q *Query[T]) text(ctx context.Context, on Q, what string) (string, error) 
 	conds := append(q.scope[:len(q.scope):len(q.scope)], q.where...)
 	keys, err := q.sortKeys(p)
 	if err != nil {
-		return "", err
+		return err
 	}
+	binds := on.binds()
 	if q.page.Marker != "" {
 		after, err := q.afterMarker(ctx, on, p, keys)
 		if err != nil {
-			return "", err
+			return err
 		}
-		conds = append(conds, after)
+		conds, binds = append(conds, after), false
 	}
-	b = appendWhere(d, b, conds)
+	b, args := appendWhere(d, b, conds, binds)
 	b = appendOrder(b, keys)
 	if q.limit > 0 {
 		b = strconv.AppendInt(append(b, " LIMIT "...), int64(q.limit), 10)
 	}
-	return string(b), nil
+	return on.read(ctx, dest, string(b), args)
 }
 
-func appendWhere(d *DB, b []byte, conds []cond) []byte {
+// appendWhere adds the conditions, with `?` and the values for them if binds
+// and all can be bound, else with the values in the text.
+func appendWhere(d *DB, b []byte, conds []cond, binds bool) ([]byte, []any) {
+	if binds {
+		if args, ok := d.boundAll(conds); ok {
+			return joinWhere(b, conds, func(b []byte, c cond) []byte { return append(b, c.text...) }), args
+		}
+	}
+	return joinWhere(b, conds, func(b []byte, c cond) []byte { return d.gen.AppendQuery(b, c.text, c.args...) }), nil
+}
+
+func joinWhere(b []byte, conds []cond, add func([]byte, cond) []byte) []byte {
 	for i, c := range conds {
 		if i == 0 {
 			b = append(b, " WHERE ("...)
 		} else {
 			b = append(b, " AND ("...)
 		}
-		b = append(d.gen.AppendQuery(b, c.text, c.args...), ')')
+		b = append(add(b, c), ')')
 	}
 	return b
 }
 
+func (d *DB) boundAll(conds []cond) ([]any, bool) {
+	args := []any{}
+	for _, c := range conds {
+		more, ok := d.bound(c.args)
+		if !ok {
+			return nil, false
+		}
+		args = append(args, more...)
+	}
+	return args, true
+}
+
 // All returns the rows; ErrNoMarker if the page begins after an unknown one.
 func All[T any](ctx context.Context, on Q, q *Query[T]) ([]T, error) {
-	text, err := q.text(ctx, on, "")
-	if err != nil {
-		return nil, err
-	}
 	rows := []T{}
-	err = on.read(ctx, &rows, text)
+	err := q.send(ctx, on, "", &rows)
 	return rows, err
 }
 
@@ -142,11 +162,7 @@ func All[T any](ctx context.Context, on Q, q *Query[T]) ([]T, error) {
 func One[T any](ctx context.Context, on Q, q *Query[T]) (T, error) {
 	var row T
 	one := *q
-	text, err := one.Limit(1).text(ctx, on, "")
-	if err != nil {
-		return row, err
-	}
-	err = on.read(ctx, &row, text)
+	err := one.Limit(1).send(ctx, on, "", &row)
 	return row, err
 }
 
@@ -154,12 +170,8 @@ func One[T any](ctx context.Context, on Q, q *Query[T]) (T, error) {
 func Count[T any](ctx context.Context, on Q, q *Query[T]) (int, error) {
 	all := *q
 	all.page, all.orders, all.limit = Page{}, nil, 0
-	text, err := all.text(ctx, on, "COUNT(*)")
-	if err != nil {
-		return 0, err
-	}
 	var n int
-	err = on.read(ctx, &n, text)
+	err := all.send(ctx, on, "COUNT(*)", &n)
 	return n, err
 }
 
@@ -175,7 +187,15 @@ func List(values any) any { return bun.List(values) }
 // Scan reads rows of any shape: T is a struct with `bun` tags or a scalar.
 func Scan[T any](ctx context.Context, on Q, text string, args ...any) ([]T, error) {
 	rows := []T{}
-	err := on.read(ctx, &rows, on.database().gen.FormatQuery(text, args...))
+	d := on.database()
+	var bound []any
+	if on.binds() && len(args) > 0 {
+		bound, _ = d.bound(args)
+	}
+	if bound == nil {
+		text = d.gen.FormatQuery(text, args...)
+	}
+	err := on.read(ctx, &rows, text, bound)
 	if errors.Is(err, ErrNoRow) {
 		err = nil
 	}

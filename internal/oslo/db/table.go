@@ -131,7 +131,7 @@ func (t TableOf[T]) Add(ctx context.Context, q Q, row *T) error {
 	into := p.auto.Value(reflect.ValueOf(row).Elem())
 	if d.engine == PostgreSQL {
 		var id int64
-		if err := q.read(ctx, &id, string(text)+" RETURNING "+string(p.auto.SQLName)); err != nil {
+		if err := q.read(ctx, &id, string(text)+" RETURNING "+string(p.auto.SQLName), nil); err != nil {
 			return err
 		}
 		into.SetInt(id)

@@ -14,7 +14,8 @@ import (
 // Q is what a query runs on: a *DB or a *Tx.
 type Q interface {
 	database() *DB
-	read(ctx context.Context, dest any, query string) error
+	read(ctx context.Context, dest any, query string, args []any) error
+	binds() bool // read takes values as args; else they are in the text and args is nil
 	write(ctx context.Context, query string) (sql.Result, error)
 }
 
@@ -111,7 +112,9 @@ func (tx *Tx) Try(ctx context.Context, fn func() error) error {
 
 func (tx *Tx) database() *DB { return tx.d }
 
-func (tx *Tx) read(ctx context.Context, dest any, query string) error {
+func (tx *Tx) binds() bool { return false }
+
+func (tx *Tx) read(ctx context.Context, dest any, query string, _ []any) error {
 	if err := tx.usable(); err != nil {
 		return err
 	}
@@ -142,7 +145,17 @@ func (tx *Tx) usable() error {
 
 func (d *DB) database() *DB { return d }
 
-func (d *DB) read(ctx context.Context, dest any, query string) error {
+func (d *DB) binds() bool { return d.engine == SQLite }
+
+func (d *DB) read(ctx context.Context, dest any, query string, args []any) error {
+	if args != nil {
+		ctx := d.statement(ctx)
+		raw := bun.NewRawQuery(d.reader, "")
+		if stmt := d.stmts.get(ctx, d.reader.DB, query); stmt != nil {
+			return mapped(ctx, raw.Conn(prepared{d.reader, stmt, args}).Scan(ctx, dest))
+		}
+		return mapped(ctx, raw.Conn(direct{d.reader, query, args}).Scan(ctx, dest))
+	}
 	return mapped(ctx, bun.NewRawQuery(d.reader, query).Scan(d.statement(ctx), dest))
 }
 
