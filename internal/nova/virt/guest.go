@@ -96,6 +96,7 @@ type Hardware struct {
 	DiskBus     string // virtio, scsi, ide
 	VideoModel  string // vga, cirrus, virtio, qxl, none
 	MachineType string // pc, q35
+	Pointer     string // usbtablet; a virtio tablet otherwise
 	Firmware    string // bios, uefi
 	NoRNG       bool
 	GuestAgent  bool   // hw_qemu_guest_agent
@@ -143,7 +144,7 @@ const (
 
 // ConsoleAddress is what to dial on the guest's host.
 type ConsoleAddress struct {
-	Network string // "unix" or "tcp"
+	Network string // "unix", "tcp", or "pty": a pseudo terminal to open
 	Address string // a path, or host:port
 }
 

@@ -25,6 +25,9 @@ type Driver interface {
 	// Spawn makes a guest and starts it, paused if g.Paused is set. A guest with this ID that is there already is
 	// success, whatever state it is in. When it fails nothing of the guest is left.
 	Spawn(ctx context.Context, g Guest) error
+	// Redefine writes a guest's definition anew from g, which it has from its next start; its disks stay as they are.
+	// It also brings back a guest whose definition was lost. ErrNoGuest when its root disk is not here.
+	Redefine(ctx context.Context, g Guest) error
 	// Destroy removes a guest and everything that was made for it. An absent guest is success.
 	Destroy(ctx context.Context, id string) error
 	// Power returns once the guest is in state to: Running, Paused, Suspended or Shutdown. On the way to Shutdown the
