@@ -108,7 +108,9 @@ func (c *Call) checkMedia() error {
 	kind, _, err := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
 	json := err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 	if !json && c.api.svc.StrictJSON && len(c.Body) > 0 {
-		return fault.BadRequest("Expecting to find valid JSON in a body of type application/json.").As("media")
+		f := fault.BadRequest("Expecting to find valid JSON in a body of type application/json.").As("media")
+		f.Detail = kind
+		return f
 	}
 	return nil
 }

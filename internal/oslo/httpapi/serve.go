@@ -93,6 +93,12 @@ func (a *API) serve(c *Call) {
 			return
 		}
 	}
+	if a.svc.Before != nil {
+		if r := a.svc.Before(c); r != nil {
+			c.send(*r)
+			return
+		}
+	}
 	if routes == nil {
 		a.drain(c)
 		c.send(a.notFound(c))

@@ -46,6 +46,7 @@ type Service struct {
 	Unauthorized func(c *Call) Response                 // nil: keystonemiddleware's answer
 	Forbidden    func(c *Call, rule string, f *fault.Fault) *fault.Fault
 	Options      func(c *Call, allow []string) Response // nil: NotAllowed
+	Before       func(c *Call) *Response                // after the token was checked; an answer ends the call
 
 	RequestIDHeaders []string // beside x-openstack-request-id
 	ContentType      string   // of JSON answers; "" is application/json

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+
+	"nacre/internal/oslo/httpapi"
+)
+
+func (a *API) aggregateRoutes() httpapi.Table {
+	const of = "/resource_providers/{uuid}/aggregates"
+	return httpapi.Table{
+		{Method: "GET", Path: of, Status: 200, Min: "1.1", Rule: may("resource_providers:aggregates:list"), Do: httpapi.On(a.provider, a.providerAggregates)},
+		{Method: "PUT", Path: of, Status: 200, Min: "1.1", Rule: may("resource_providers:aggregates:update"),
+			Bodies: httpapi.Schemas{"1.1": "aggregates_set.json", "1.19": "aggregates_set_1.19.json"}, Do: httpapi.OnJSON(a.provider, a.setAggregates)},
+	}
+}
+
+type aggregatesView struct {
+	Aggregates []string `json:"aggregates"`
+	Generation *int64   `json:"resource_provider_generation,omitempty"`
+}
+
+func (a *API) aggregatesOf(c *httpapi.Call, uuid string) (aggregatesView, error) {
+	st, err := a.svc.State(c.Ctx(), uuid)
+	if err != nil {
+		return aggregatesView{}, err
+	}
+	fresh(c, st.UpdatedAt)
+	v := aggregatesView{Aggregates: slices.Sorted(maps.Keys(st.Aggregates))}
+	if v.Aggregates == nil {
+		v.Aggregates = []string{}
+	}
+	if c.Version.AtLeast("1.19") {
+		v.Generation = &st.Generation
+	}
+	return v, nil
+}
+
+func (a *API) providerAggregates(c *httpapi.Call, p owned) (aggregatesView, error) {
+	return a.aggregatesOf(c, p.UUID)
+}
+
+// aggregatesBody is a list before 1.19, an object from then on.
+type aggregatesBody struct {
+	Generation *int64   `json:"resource_provider_generation"`
+	Aggregates []string `json:"aggregates"`
+}
+
+// UnmarshalJSON reads either form; the schema of the version has admitted it.
+func (b *aggregatesBody) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &b.Aggregates) == nil {
+		return nil
+	}
+	type plain aggregatesBody
+	return json.Unmarshal(data, (*plain)(b))
+}
+
+func (a *API) setAggregates(c *httpapi.Call, p owned, b aggregatesBody) (aggregatesView, error) {
+	uuids := make([]string, len(b.Aggregates))
+	for i, u := range b.Aggregates {
+		uuids[i] = dashed(u)
+	}
+	if err := a.svc.SetAggregates(c.Ctx(), p.UUID, b.Generation, uuids); err != nil {
+		return aggregatesView{}, err
+	}
+	return a.aggregatesOf(c, p.UUID)
+}

@@ -1,0 +1,117 @@
+// Package service says what Placement's calls mean.
+package service
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/placement"
+	"nacre/internal/placement/store"
+)
+
+// Error codes of the API's guideline, in the "code" of an error.
+const (
+	CodeConcurrentUpdate = "placement.concurrent_update"
+	CodeDuplicateName    = "placement.duplicate_name"
+	CodeInventoryInUse   = "placement.inventory.inuse"
+	CodeProviderInUse    = "placement.resource_provider.inuse"
+	CodeParent           = "placement.resource_provider.cannot_delete_parent"
+	CodeBadValue         = "placement.query.bad_value"
+	CodeDuplicateKey     = "placement.query.duplicate_key"
+	CodeMissingValue     = "placement.query.missing_value"
+)
+
+// Deps is what the service needs.
+type Deps struct {
+	Store *store.Store
+	Clock clock.Clock
+}
+
+// Service answers Placement's calls.
+type Service struct {
+	store *store.Store
+	clock clock.Clock
+
+	mu        sync.RWMutex // guards the snapshot
+	snap      *placement.Snapshot
+	seq       int64
+	structure int64
+}
+
+// New makes the service.
+func New(d Deps) *Service {
+	return &Service{store: d.Store, clock: d.Clock, snap: placement.NewSnapshot()}
+}
+
+// read brings the snapshot up to date with the database and calls fn on it.
+func (s *Service) read(ctx context.Context, fn func(snap *placement.Snapshot) error) error {
+	if err := s.refresh(ctx); err != nil {
+		return err
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return fn(s.snap)
+}
+
+func (s *Service) refresh(ctx context.Context) error {
+	seq, structure, err := s.store.Revision(ctx)
+	if err != nil {
+		return err
+	}
+	s.mu.RLock()
+	current := seq <= s.seq && structure == s.structure
+	s.mu.RUnlock()
+	if current {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := s.seq
+	if structure != s.structure {
+		from = 0
+	}
+	changed, err := s.store.Changed(ctx, from)
+	if err != nil {
+		return err
+	}
+	if from == 0 {
+		s.snap = placement.NewSnapshot()
+	}
+	s.snap.Put(changed...)
+	s.seq, s.structure = max(seq, s.seq), structure
+	return nil
+}
+
+// ResourceProvider finds a provider.
+func (s *Service) ResourceProvider(ctx context.Context, uuid string) (placement.ResourceProvider, error) {
+	p, err := s.store.Provider(ctx, uuid)
+	if errors.Is(err, db.ErrNoRow) {
+		return p, fault.NotFound("No resource provider with uuid %s found", uuid)
+	}
+	return p, err
+}
+
+// State finds a provider with all it has.
+func (s *Service) State(ctx context.Context, uuid string) (st placement.ProviderState, err error) {
+	err = s.read(ctx, func(snap *placement.Snapshot) error {
+		p := snap.Providers[uuid]
+		if p == nil {
+			return fault.NotFound("No resource provider with uuid %s found", uuid)
+		}
+		st = *p
+		return nil
+	})
+	return st, err
+}
+
+// conflict words what a write found changed.
+func conflict(err error) error {
+	if errors.Is(err, store.ErrGeneration) {
+		return fault.Conflict("resource provider generation conflict").As(CodeConcurrentUpdate)
+	}
+	return err
+}
