@@ -131,6 +131,8 @@ type process struct {
 }
 
 // launch starts the daemon in a mount namespace of its own. The thread that enters the namespace is never used again.
+// Emulators leave their parent; a guest counts as ended only when somebody has taken note of its process's end, for
+// which the first process of a container may take seconds: tini, if installed, does it at once.
 func (d *Daemon) launch() (*process, error) {
 	bin, err := exec.LookPath("libvirtd")
 	if err != nil {
@@ -143,7 +145,11 @@ func (d *Daemon) launch() (*process, error) {
 		return nil, err
 	}
 	defer out.Close()
-	cmd := exec.Command(bin, "--pid-file", filepath.Join(d.root, "libvirtd.pid"))
+	argv := []string{bin, "--pid-file", filepath.Join(d.root, "libvirtd.pid")}
+	if tini, err := exec.LookPath("tini"); err == nil {
+		argv = append([]string{tini, "-s", "--"}, argv...)
+	}
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir = "/"
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
