@@ -336,3 +336,16 @@ func TestOpenTwice(t *testing.T) {
 		t.Error("opened an unknown engine")
 	}
 }
+
+func TestColumns(t *testing.T) {
+	dbtest.Tables(t, schema, things, counteds)
+	type wrong struct {
+		ID    string `bun:"id,pk"`
+		Other string `bun:"other"`
+	}
+	d := dbtest.SQLite(t, schema)
+	lacking, unread, err := db.Table[wrong]("counted").Columns(t.Context(), d)
+	if err != nil || !slices.Equal(lacking, []string{"other"}) || !slices.Equal(unread, []string{"name"}) {
+		t.Error(lacking, unread, err)
+	}
+}

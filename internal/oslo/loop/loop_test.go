@@ -15,7 +15,7 @@ func TestRounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		wake := make(chan struct{}, 1)
-		rounds := 0
+		var rounds atomic.Int64
 		var busy atomic.Bool
 		done := make(chan struct{})
 		go func() {
@@ -25,7 +25,7 @@ func TestRounds(t *testing.T) {
 					t.Error("overlaps")
 				}
 				defer busy.Store(false)
-				switch rounds++; rounds {
+				switch rounds.Add(1) {
 				case 1:
 					return errors.New("bad")
 				case 2:
@@ -35,11 +35,11 @@ func TestRounds(t *testing.T) {
 				return nil
 			}})
 		}()
-		want := func(n int) {
+		want := func(n int64) {
 			t.Helper()
 			synctest.Wait()
-			if rounds != n {
-				t.Errorf("%d rounds, not %d", rounds, n)
+			if got := rounds.Load(); got != n {
+				t.Errorf("%d rounds, not %d", got, n)
 			}
 		}
 		want(1)
