@@ -1,0 +1,161 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
+)
+
+// Grant gives a role to a user or group on a target, all of which exist.
+func (s *Service) Grant(ctx context.Context, a keystone.Assignment) error {
+	role, err := s.grantExists(ctx, a)
+	if err != nil {
+		return err
+	}
+	if role.DomainID != "" {
+		if err := s.domainRoleFits(ctx, role, a); err != nil {
+			return err
+		}
+	}
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddGrant(ctx, a) })
+}
+
+// grantExists is 404 for a role, actor or target that is not there.
+func (s *Service) grantExists(ctx context.Context, a keystone.Assignment) (role keystone.Role, err error) {
+	if role, err = s.Role(ctx, a.RoleID); err != nil {
+		return role, err
+	}
+	return role, s.actorAndTarget(ctx, a)
+}
+
+func (s *Service) actorAndTarget(ctx context.Context, a keystone.Assignment) (err error) {
+	if a.ActorKind == keystone.ActorUser {
+		_, err = s.User(ctx, a.ActorID)
+	} else {
+		_, err = s.Group(ctx, a.ActorID)
+	}
+	if err != nil {
+		return err
+	}
+	return s.targetExists(ctx, a)
+}
+
+func (s *Service) targetExists(ctx context.Context, a keystone.Assignment) (err error) {
+	switch a.TargetKind {
+	case keystone.TargetProject:
+		_, err = s.Project(ctx, a.TargetID)
+	case keystone.TargetDomain:
+		_, err = s.Domain(ctx, a.TargetID)
+	}
+	return err
+}
+
+// domainRoleFits keeps the roles of a domain on its projects.
+func (s *Service) domainRoleFits(ctx context.Context, role keystone.Role, a keystone.Assignment) error {
+	switch a.TargetKind {
+	case keystone.TargetSystem:
+		return fault.BadRequest("Role %s is a domain-specific role. Unable to use a domain-specific role in a system assignment.", role.ID)
+	case keystone.TargetProject:
+		p, err := s.Project(ctx, a.TargetID)
+		if err == nil && p.DomainID != role.DomainID {
+			err = fault.Forbidden("Project %s must be in the same domain as the role %s being assigned.", p.ID, role.ID)
+		}
+		return err
+	}
+	return nil
+}
+
+// CheckGrant is 404 unless that very assignment exists.
+func (s *Service) CheckGrant(ctx context.Context, a keystone.Assignment) error {
+	if _, err := s.Role(ctx, a.RoleID); err != nil {
+		return err
+	}
+	if err := s.targetExists(ctx, a); err != nil {
+		return err
+	}
+	found, err := s.store.Grant(ctx, a)
+	if err == nil && !found {
+		return notGranted(a)
+	}
+	return err
+}
+
+// Revoke takes a role away. Tokens lose it at their next use.
+func (s *Service) Revoke(ctx context.Context, a keystone.Assignment) error {
+	if err := s.CheckGrant(ctx, a); err != nil {
+		return err
+	}
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RemoveGrant(ctx, a) })
+	if errors.Is(err, db.ErrNoRow) {
+		return notGranted(a)
+	}
+	return err
+}
+
+func notGranted(a keystone.Assignment) error {
+	return fault.NotFound("Could not find role assignment with role: %s, user or group: %s, project, domain, or system: %s.", a.RoleID, a.ActorID, a.TargetID)
+}
+
+// GrantedRoles lists the roles granted directly to one actor on one target.
+func (s *Service) GrantedRoles(ctx context.Context, a keystone.Assignment) ([]keystone.Role, error) {
+	if err := s.actorAndTarget(ctx, a); err != nil {
+		return nil, err
+	}
+	rows, err := s.store.Assignments(ctx, actorsOf(a), a.TargetKind, []string{a.TargetID})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, row := range rows {
+		if row.Inherited == a.Inherited {
+			ids = append(ids, row.RoleID)
+		}
+	}
+	roles, err := s.store.RolesByID(ctx, ids)
+	if roles == nil {
+		roles = []keystone.Role{}
+	}
+	return roles, err
+}
+
+func actorsOf(a keystone.Assignment) store.Actors {
+	if a.ActorKind == keystone.ActorUser {
+		return store.Actors{UserID: a.ActorID}
+	}
+	return store.Actors{Groups: []string{a.ActorID}}
+}
+
+// ProjectsOfUser lists the projects on which a user has any role.
+func (s *Service) ProjectsOfUser(ctx context.Context, userID string) ([]keystone.Project, error) {
+	return s.targetsOfUser(ctx, userID, keystone.TargetProject)
+}
+
+// DomainsOfUser lists the domains on which a user has any role.
+func (s *Service) DomainsOfUser(ctx context.Context, userID string) ([]keystone.Project, error) {
+	return s.targetsOfUser(ctx, userID, keystone.TargetDomain)
+}
+
+func (s *Service) targetsOfUser(ctx context.Context, userID, kind string) ([]keystone.Project, error) {
+	all, err := s.Effective(ctx, keystone.AssignmentFilter{UserID: userID})
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, e := range all {
+		if e.TargetKind == kind {
+			ids = append(ids, e.TargetID)
+		}
+	}
+	rows, err := s.store.ProjectsByID(ctx, ids)
+	return matching(rows, nil), err
+}
+
+// HasSystemRole reports whether a user has a role on the system in person.
+func (s *Service) HasSystemRole(ctx context.Context, userID string) (bool, error) {
+	rows, err := s.store.GrantedRoles(ctx, userID, keystone.TargetSystem, keystone.SystemID, nil)
+	return len(rows) > 0, err
+}

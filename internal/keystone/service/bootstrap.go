@@ -1,0 +1,288 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/uuid"
+)
+
+// BootstrapConfig is what a new cloud begins with. Empty names get the
+// original's: admin, admin, service.
+type BootstrapConfig struct {
+	AdminUser      string
+	AdminPassword  string // "" leaves that of an admin who is there
+	AdminProject   string
+	ServiceProject string
+	Region         string // "" for none
+	Services       []BootstrapService
+	Users          []BootstrapUser // service users: roles admin and service on the service project
+}
+
+// BootstrapService is a service of the catalogue with its three addresses; "" for none.
+type BootstrapService struct {
+	Name, Type, Description string
+	Public, Internal, Admin string
+}
+
+// BootstrapUser is a service user. Without a password it cannot log in with one.
+type BootstrapUser struct{ Name, Password string }
+
+// bootstrapRoles are the default roles, and what each implies directly.
+var bootstrapRoles = []struct{ name, implies string }{
+	{"reader", ""}, {"member", "reader"}, {"manager", "member"}, {"admin", "manager"}, {"service", ""}}
+
+// Bootstrap makes what is missing of a new cloud and changes what differs:
+// passwords, disabled admins, addresses. It may run at every start.
+func (s *Service) Bootstrap(ctx context.Context, c BootstrapConfig) error {
+	for field, name := range map[*string]string{&c.AdminUser: "admin", &c.AdminProject: "admin", &c.ServiceProject: "service"} {
+		if *field == "" {
+			*field = name
+		}
+	}
+	hashes, err := s.bootstrapPasswords(ctx, c)
+	if err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		b := &bootstrap{s: s, tx: tx, hashes: hashes, roles: map[string]string{}}
+		return b.run(ctx, c)
+	})
+	if err != nil {
+		return fmt.Errorf("bootstrap: %w", err)
+	}
+	return nil
+}
+
+// bootstrapPasswords hashes the passwords that users do not have yet, at once.
+func (s *Service) bootstrapPasswords(ctx context.Context, c BootstrapConfig) (map[string]string, error) {
+	var (
+		mu     sync.Mutex
+		wg     sync.WaitGroup
+		errs   []error
+		hashes = map[string]string{}
+	)
+	for _, u := range append([]BootstrapUser{{c.AdminUser, c.AdminPassword}}, c.Users...) {
+		if u.Password == "" {
+			continue
+		}
+		wg.Go(func() {
+			hash, err := s.bootstrapPassword(ctx, u)
+			mu.Lock()
+			defer mu.Unlock()
+			errs = append(errs, err)
+			hashes[u.Name] = hash
+		})
+	}
+	wg.Wait()
+	return hashes, errors.Join(errs...)
+}
+
+// bootstrapPassword is the user's hash if it fits the password, else a new one.
+func (s *Service) bootstrapPassword(ctx context.Context, b BootstrapUser) (string, error) {
+	u, err := s.store.UserByName(ctx, keystone.DefaultDomainID, b.Name)
+	if err != nil && !errors.Is(err, db.ErrNoRow) {
+		return "", err
+	}
+	if u.PasswordHash != "" {
+		if ok, err := s.hasher.Matches(ctx, u.PasswordHash, b.Password); ok || err != nil {
+			return u.PasswordHash, err
+		}
+	}
+	return s.hasher.Hash(ctx, b.Password)
+}
+
+// bootstrap is one run inside its transaction.
+type bootstrap struct {
+	s      *Service
+	tx     *store.Tx
+	hashes map[string]string // of users, by name
+	roles  map[string]string // IDs by name
+}
+
+func (b *bootstrap) run(ctx context.Context, c BootstrapConfig) error {
+	if err := b.domain(ctx); err != nil {
+		return err
+	}
+	if err := b.ensureRoles(ctx); err != nil {
+		return err
+	}
+	admin, err := b.project(ctx, c.AdminProject, "Bootstrap project for initializing the cloud.")
+	if err != nil {
+		return err
+	}
+	service, err := b.project(ctx, c.ServiceProject, "")
+	if err != nil {
+		return err
+	}
+	if err := b.admin(ctx, c.AdminUser, admin); err != nil {
+		return err
+	}
+	for _, u := range c.Users {
+		if err := b.serviceUser(ctx, u, service); err != nil {
+			return err
+		}
+	}
+	return b.catalog(ctx, c)
+}
+
+func (b *bootstrap) domain(ctx context.Context) error {
+	_, err := b.tx.Project(ctx, keystone.DefaultDomainID)
+	if !errors.Is(err, db.ErrNoRow) {
+		return err
+	}
+	return b.tx.InsertProject(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", IsDomain: true, Enabled: true,
+		Description: "The default domain", Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}})
+}
+
+func (b *bootstrap) ensureRoles(ctx context.Context) error {
+	for _, want := range bootstrapRoles {
+		r, err := b.tx.RoleByName(ctx, "", want.name)
+		if errors.Is(err, db.ErrNoRow) {
+			r = keystone.Role{ID: uuid.Hex(), Name: want.name, Options: map[string]any{"immutable": true}, Extra: map[string]any{}}
+			err = b.tx.InsertRole(ctx, r)
+		}
+		if err != nil {
+			return err
+		}
+		b.roles[want.name] = r.ID
+		if want.implies == "" {
+			continue
+		}
+		if err := b.tx.AddImplication(ctx, keystone.Implication{PriorID: r.ID, ImpliedID: b.roles[want.implies]}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bootstrap) project(ctx context.Context, name, description string) (string, error) {
+	p, err := b.tx.ProjectByName(ctx, keystone.DefaultDomainID, name)
+	if !errors.Is(err, db.ErrNoRow) {
+		return p.ID, err
+	}
+	p = keystone.Project{ID: uuid.Hex(), Name: name, DomainID: keystone.DefaultDomainID, ParentID: keystone.DefaultDomainID, Enabled: true,
+		Description: description, Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}}
+	return p.ID, b.tx.InsertProject(ctx, p)
+}
+
+// user makes a user, or enables it and sets its password, if one was given.
+func (b *bootstrap) user(ctx context.Context, name string) (string, error) {
+	hash := b.hashes[name]
+	u, err := b.tx.UserByName(ctx, keystone.DefaultDomainID, name)
+	if errors.Is(err, db.ErrNoRow) {
+		u = keystone.User{ID: uuid.Hex(), Name: name, DomainID: keystone.DefaultDomainID, Enabled: true, PasswordHash: hash,
+			Options: map[string]any{}, Extra: map[string]any{}, CreatedAt: b.s.clock.Now()}
+		return u.ID, b.tx.InsertUser(ctx, u)
+	}
+	if err != nil || u.Enabled && (hash == "" || hash == u.PasswordHash) {
+		return u.ID, err
+	}
+	u.Enabled = true
+	if hash != "" && hash != u.PasswordHash {
+		u.PasswordHash = hash
+		if err := b.s.revoke(ctx, b.tx, keystone.Revocation{UserID: u.ID}); err != nil {
+			return u.ID, err
+		}
+	}
+	return u.ID, b.tx.UpdateUser(ctx, u)
+}
+
+func (b *bootstrap) grant(ctx context.Context, userID, kind, target string, roles ...string) error {
+	for _, role := range roles {
+		err := b.tx.AddGrant(ctx, keystone.Assignment{ActorKind: keystone.ActorUser, ActorID: userID, TargetKind: kind, TargetID: target, RoleID: b.roles[role]})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bootstrap) admin(ctx context.Context, name, project string) error {
+	id, err := b.user(ctx, name)
+	if err != nil {
+		return err
+	}
+	return firstError(b.grant(ctx, id, keystone.TargetProject, project, "admin"),
+		b.grant(ctx, id, keystone.TargetSystem, keystone.SystemID, "admin"))
+}
+
+func (b *bootstrap) serviceUser(ctx context.Context, u BootstrapUser, project string) error {
+	id, err := b.user(ctx, u.Name)
+	if err != nil {
+		return err
+	}
+	return b.grant(ctx, id, keystone.TargetProject, project, "admin", "service")
+}
+
+func (b *bootstrap) catalog(ctx context.Context, c BootstrapConfig) error {
+	if c.Region != "" {
+		_, err := b.tx.Region(ctx, c.Region)
+		if errors.Is(err, db.ErrNoRow) {
+			err = b.tx.InsertRegion(ctx, keystone.Region{ID: c.Region, Extra: map[string]any{}})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, want := range c.Services {
+		if err := b.service(ctx, want, c.Region); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bootstrap) service(ctx context.Context, want BootstrapService, region string) error {
+	found, err := b.tx.Services(ctx, keystone.Filters{{Name: "type", Value: want.Type}, {Name: "name", Value: want.Name}})
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		v := keystone.Service{ID: uuid.Hex(), Type: want.Type, Enabled: true, Extra: map[string]any{"name": want.Name}}
+		if want.Description != "" {
+			v.Extra["description"] = want.Description
+		}
+		if err := b.tx.InsertService(ctx, v); err != nil {
+			return err
+		}
+		found = append(found, v)
+	}
+	have, err := b.tx.Endpoints(ctx, keystone.Filters{{Name: "service_id", Value: found[0].ID}, {Name: "region_id", Value: region}})
+	if err != nil {
+		return err
+	}
+	urls := map[string]string{"public": want.Public, "internal": want.Internal, "admin": want.Admin}
+	for _, iface := range slices.Sorted(maps.Keys(urls)) {
+		if err := b.endpoint(ctx, have, keystone.Endpoint{ServiceID: found[0].ID, Interface: iface, RegionID: region, URL: urls[iface], Enabled: true, Extra: map[string]any{}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endpoint makes an endpoint, or gives the one that is there its address.
+func (b *bootstrap) endpoint(ctx context.Context, have []keystone.Endpoint, want keystone.Endpoint) error {
+	if want.URL == "" {
+		return nil
+	}
+	for _, e := range have {
+		if e.Interface != want.Interface {
+			continue
+		}
+		if e.URL == want.URL {
+			return nil
+		}
+		e.URL = want.URL
+		return b.tx.UpdateEndpoint(ctx, e)
+	}
+	want.ID = uuid.Hex()
+	return b.tx.InsertEndpoint(ctx, want)
+}

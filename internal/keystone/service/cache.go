@@ -1,0 +1,77 @@
+package service
+
+import (
+	"sync"
+
+	"nacre/internal/keystone"
+	"nacre/internal/oslo/auth"
+)
+
+// cache remembers what was worked out of the tables at one revision. Whoever
+// asks has just read the revision from the database, so nothing is ever stale.
+type cache struct {
+	mu       sync.Mutex
+	revision int64
+	tokens   map[string]validated
+	roles    *roleBook
+	catalog  *catalog
+}
+
+// validated is a token that was good at the cache's revision; its expiry is not looked at here.
+type validated struct {
+	token    *keystone.Token
+	identity auth.Identity
+}
+
+// maxTokens bounds the cache; one takes about a kilobyte.
+const maxTokens = 20000
+
+// at makes the cache one of that revision; false if it is newer already.
+func (c *cache) at(revision int64) bool {
+	if revision > c.revision {
+		c.revision, c.tokens, c.roles, c.catalog = revision, nil, nil, nil
+	}
+	return revision == c.revision
+}
+
+func (c *cache) findToken(revision int64, id string) (validated, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.at(revision) {
+		return validated{}, false
+	}
+	v, ok := c.tokens[id]
+	return v, ok
+}
+
+func (c *cache) keepToken(revision int64, v validated) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.at(revision) {
+		return
+	}
+	if c.tokens == nil || len(c.tokens) >= maxTokens {
+		c.tokens = map[string]validated{}
+	}
+	c.tokens[v.token.ID] = v
+}
+
+// memo gives what *slot holds at the revision, or makes it and keeps it.
+func memo[T any](c *cache, revision int64, slot **T, make func() (*T, error)) (*T, error) {
+	c.mu.Lock()
+	if c.at(revision) && *slot != nil {
+		defer c.mu.Unlock()
+		return *slot, nil
+	}
+	c.mu.Unlock()
+	v, err := make()
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.at(revision) {
+		*slot = v
+	}
+	return v, nil
+}

@@ -1,0 +1,341 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/uuid"
+)
+
+var (
+	regionAttributes   = []string{"id", "description", "parent_region_id", "links"}
+	serviceAttributes  = []string{"id", "type", "enabled", "links"}
+	endpointAttributes = []string{"id", "service_id", "interface", "region_id", "region", "url", "enabled", "links"}
+)
+
+// Region is a region, or 404.
+func (s *Service) Region(ctx context.Context, id string) (keystone.Region, error) {
+	r, err := s.store.Region(ctx, id)
+	return r, missing(err, "region", id)
+}
+
+// Regions lists regions.
+func (s *Service) Regions(ctx context.Context, fs keystone.Filters) ([]keystone.Region, error) {
+	return s.store.Regions(ctx, fs)
+}
+
+// CreateRegion makes a region, with the client's ID if it names one.
+func (s *Service) CreateRegion(ctx context.Context, a keystone.Attributes) (keystone.Region, error) {
+	a = a.Normalized()
+	r := keystone.Region{ID: a.Text("id")}
+	if r.ID == "" {
+		r.ID = uuid.Hex()
+	}
+	applyRegion(&r, a)
+	if err := s.regionRing(ctx, r); err != nil {
+		return r, err
+	}
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertRegion(ctx, r) })
+	return r, duplicate(err, "region", "Duplicate ID, %s.", r.ID)
+}
+
+func applyRegion(r *keystone.Region, a keystone.Attributes) {
+	a.SetText("description", &r.Description)
+	a.SetText("parent_region_id", &r.ParentID)
+	a.MergeExtra(&r.Extra, regionAttributes...)
+}
+
+// regionRing refuses an unknown parent, and one that lies below r.
+func (s *Service) regionRing(ctx context.Context, r keystone.Region) error {
+	for up := r.ParentID; up != ""; {
+		if up == r.ID {
+			return fault.BadRequest("The specified parent region %s would create a circular region hierarchy.", r.ParentID)
+		}
+		parent, err := s.Region(ctx, up)
+		if err != nil {
+			return err
+		}
+		up = parent.ParentID
+	}
+	return nil
+}
+
+// UpdateRegion changes a region.
+func (s *Service) UpdateRegion(ctx context.Context, id string, a keystone.Attributes) (keystone.Region, error) {
+	r, err := s.Region(ctx, id)
+	if err != nil {
+		return r, err
+	}
+	if err := sameID(a, id); err != nil {
+		return r, err
+	}
+	applyRegion(&r, a)
+	if err := s.regionRing(ctx, r); err != nil {
+		return r, err
+	}
+	return r, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateRegion(ctx, r) })
+}
+
+// DeleteRegion removes a region with those below it, if none has endpoints.
+func (s *Service) DeleteRegion(ctx context.Context, id string) error {
+	if _, err := s.Region(ctx, id); err != nil {
+		return err
+	}
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		ids := []string{id}
+		for i := 0; i < len(ids); i++ {
+			below, err := tx.Regions(ctx, keystone.Filters{{Name: "parent_region_id", Value: ids[i]}})
+			if err != nil {
+				return err
+			}
+			for _, r := range below {
+				ids = append(ids, r.ID)
+			}
+		}
+		for _, id2 := range ids {
+			used, err := tx.Endpoints(ctx, keystone.Filters{{Name: "region_id", Value: id2}})
+			if err != nil {
+				return err
+			}
+			if len(used) > 0 {
+				return fault.Forbidden("Unable to delete region %s because it or its child regions have associated endpoints.", id)
+			}
+			if err := tx.DeleteRegion(ctx, id2); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Service is a service of the catalogue, or 404.
+func (s *Service) Service(ctx context.Context, id string) (keystone.Service, error) {
+	v, err := s.store.Service(ctx, id)
+	return v, missing(err, "service", id)
+}
+
+// Services lists services.
+func (s *Service) Services(ctx context.Context, fs keystone.Filters) ([]keystone.Service, error) {
+	return s.store.Services(ctx, fs)
+}
+
+// CreateService makes a service.
+func (s *Service) CreateService(ctx context.Context, a keystone.Attributes) (keystone.Service, error) {
+	a = a.Normalized()
+	v := keystone.Service{ID: uuid.Hex(), Enabled: true, Extra: map[string]any{"name": ""}}
+	applyService(&v, a)
+	return v, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertService(ctx, v) })
+}
+
+func applyService(v *keystone.Service, a keystone.Attributes) {
+	a.SetText("type", &v.Type)
+	a.SetFlag("enabled", &v.Enabled)
+	a.MergeExtra(&v.Extra, serviceAttributes...)
+}
+
+// UpdateService changes a service.
+func (s *Service) UpdateService(ctx context.Context, id string, a keystone.Attributes) (keystone.Service, error) {
+	v, err := s.Service(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	if err := sameID(a, id); err != nil {
+		return v, err
+	}
+	applyService(&v, a)
+	return v, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateService(ctx, v) })
+}
+
+// DeleteService removes a service with its endpoints.
+func (s *Service) DeleteService(ctx context.Context, id string) error {
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteService(ctx, id) })
+	return missing(err, "service", id)
+}
+
+// Endpoint is an endpoint, or 404.
+func (s *Service) Endpoint(ctx context.Context, id string) (keystone.Endpoint, error) {
+	e, err := s.store.Endpoint(ctx, id)
+	return e, missing(err, "endpoint", id)
+}
+
+// Endpoints lists endpoints.
+func (s *Service) Endpoints(ctx context.Context, fs keystone.Filters) ([]keystone.Endpoint, error) {
+	return s.store.Endpoints(ctx, fs)
+}
+
+// CreateEndpoint makes an endpoint. A "region" that does not exist is made.
+func (s *Service) CreateEndpoint(ctx context.Context, a keystone.Attributes) (keystone.Endpoint, error) {
+	if _, ok := expand(a.Text("url"), anyValue); !ok {
+		return keystone.Endpoint{}, fault.BadRequest("Cannot create an endpoint with an invalid URL: %s.", a.Text("url"))
+	}
+	a = a.Normalized()
+	e := keystone.Endpoint{ID: uuid.Hex(), Enabled: true}
+	applyEndpoint(&e, a)
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := placeEndpoint(ctx, tx, e, a); err != nil {
+			return err
+		}
+		return tx.InsertEndpoint(ctx, e)
+	})
+	return e, err
+}
+
+func applyEndpoint(e *keystone.Endpoint, a keystone.Attributes) {
+	a.SetText("service_id", &e.ServiceID)
+	a.SetText("interface", &e.Interface)
+	a.SetText("url", &e.URL)
+	a.SetFlag("enabled", &e.Enabled)
+	if a["region_id"] == nil && a["region"] != nil {
+		e.RegionID = a.Text("region")
+	} else {
+		a.SetText("region_id", &e.RegionID)
+	}
+	a.MergeExtra(&e.Extra, endpointAttributes...)
+}
+
+// placeEndpoint refuses a service or region that does not exist; a region
+// named in the old way is made.
+func placeEndpoint(ctx context.Context, tx *store.Tx, e keystone.Endpoint, a keystone.Attributes) error {
+	if e.RegionID != "" {
+		_, err := tx.Region(ctx, e.RegionID)
+		switch {
+		case errors.Is(err, db.ErrNoRow) && a["region_id"] == nil && a["region"] != nil:
+			if err := tx.InsertRegion(ctx, keystone.Region{ID: e.RegionID, Extra: map[string]any{}}); err != nil {
+				return err
+			}
+		case errors.Is(err, db.ErrNoRow):
+			return expecting("endpoint region_id", "region table")
+		case err != nil:
+			return err
+		}
+	}
+	_, err := tx.Service(ctx, e.ServiceID)
+	if errors.Is(err, db.ErrNoRow) {
+		return expecting("endpoint service_id", "service table")
+	}
+	return err
+}
+
+// expecting is the original's sentence for what should be somewhere and is not.
+func expecting(what, where string) *fault.Fault {
+	return fault.BadRequest("Expecting to find %s in %s. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.", what, where)
+}
+
+// UpdateEndpoint changes an endpoint.
+func (s *Service) UpdateEndpoint(ctx context.Context, id string, a keystone.Attributes) (keystone.Endpoint, error) {
+	e, err := s.Endpoint(ctx, id)
+	if err != nil {
+		return e, err
+	}
+	if err := sameID(a, id); err != nil {
+		return e, err
+	}
+	applyEndpoint(&e, a)
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := placeEndpoint(ctx, tx, e, a); err != nil {
+			return err
+		}
+		return tx.UpdateEndpoint(ctx, e)
+	})
+	return e, err
+}
+
+// DeleteEndpoint removes an endpoint.
+func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteEndpoint(ctx, id) })
+	return missing(err, "endpoint", id)
+}
+
+// CatalogEntry is a service with the addresses that one caller may use.
+type CatalogEntry struct {
+	keystone.Service
+	Endpoints []keystone.Endpoint
+}
+
+// catalog is all enabled services with their enabled endpoints, URLs as they are kept.
+type catalog []CatalogEntry
+
+// Catalog lists the enabled services with addresses filled in for a user and
+// a project; "" leaves out the addresses that need one.
+func (s *Service) Catalog(ctx context.Context, userID, projectID string) ([]CatalogEntry, error) {
+	revision, err := s.store.Revision(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := memo(&s.cache, revision, &s.cache.catalog, func() (*catalog, error) { return s.readCatalog(ctx) })
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{"user_id": userID, "project_id": projectID, "tenant_id": projectID}
+	out := make([]CatalogEntry, 0, len(*all))
+	for _, entry := range *all {
+		kept := CatalogEntry{Service: entry.Service, Endpoints: make([]keystone.Endpoint, 0, len(entry.Endpoints))}
+		for _, e := range entry.Endpoints {
+			var ok bool
+			if e.URL, ok = expand(e.URL, func(name string) string { return values[name] }); ok {
+				kept.Endpoints = append(kept.Endpoints, e)
+			}
+		}
+		out = append(out, kept)
+	}
+	return out, nil
+}
+
+func (s *Service) readCatalog(ctx context.Context) (*catalog, error) {
+	services, err := s.store.Services(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	endpoints, err := s.store.Endpoints(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	of := map[string][]keystone.Endpoint{}
+	for _, e := range endpoints {
+		if e.Enabled {
+			of[e.ServiceID] = append(of[e.ServiceID], e)
+		}
+	}
+	out := catalog{}
+	for _, v := range services {
+		if v.Enabled {
+			out = append(out, CatalogEntry{v, of[v.ID]})
+		}
+	}
+	return &out, nil
+}
+
+// field is a part of a URL to be filled in, in either spelling, or a stray percent sign.
+var field = regexp.MustCompile(`[%$]\((\w+)\)s|%%|%`)
+
+// anyValue fills in the fields that a URL may have.
+func anyValue(name string) string {
+	switch name {
+	case "tenant_id", "project_id", "user_id":
+		return "x"
+	}
+	return ""
+}
+
+// expand fills in the fields of a URL; false if one has no value.
+func expand(url string, value func(name string) string) (string, bool) {
+	if !strings.ContainsAny(url, "%$") {
+		return url, true
+	}
+	ok := true
+	out := field.ReplaceAllStringFunc(url, func(m string) string {
+		if m == "%%" {
+			return "%"
+		}
+		v := value(field.FindStringSubmatch(m)[1])
+		ok = ok && v != ""
+		return v
+	})
+	return out, ok
+}

@@ -1,0 +1,157 @@
+package service
+
+import (
+	"context"
+	"errors"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/uuid"
+)
+
+var groupAttributes = []string{"id", "name", "domain_id", "description", "links"}
+
+// Group is a group, or 404.
+func (s *Service) Group(ctx context.Context, id string) (keystone.Group, error) {
+	g, err := s.store.Group(ctx, id)
+	return g, missing(err, "group", id)
+}
+
+// Groups lists groups.
+func (s *Service) Groups(ctx context.Context, fs keystone.Filters) ([]keystone.Group, error) {
+	return s.store.Groups(ctx, fs)
+}
+
+// CreateGroup makes a group.
+func (s *Service) CreateGroup(ctx context.Context, a keystone.Attributes) (keystone.Group, error) {
+	a = a.Normalized()
+	g := keystone.Group{ID: uuid.Hex(), DomainID: domainFor(ctx, a)}
+	if _, err := s.Domain(ctx, g.DomainID); err != nil {
+		return g, err
+	}
+	applyGroup(&g, a)
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertGroup(ctx, g) })
+	return g, duplicate(err, "group", "Duplicate entry found with name %s at domain ID %s", g.Name, g.DomainID)
+}
+
+// UpdateGroup changes a group.
+func (s *Service) UpdateGroup(ctx context.Context, id string, a keystone.Attributes) (keystone.Group, error) {
+	g, err := s.Group(ctx, id)
+	if err != nil {
+		return g, err
+	}
+	if err := firstError(sameID(a, id), sameDomain(a, g.DomainID)); err != nil {
+		return g, err
+	}
+	applyGroup(&g, a)
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateGroup(ctx, g) })
+	return g, duplicate(err, "group", "Duplicate entry found with name %s at domain ID %s", g.Name, g.DomainID)
+}
+
+func applyGroup(g *keystone.Group, a keystone.Attributes) {
+	a.SetName("name", &g.Name)
+	a.SetText("description", &g.Description)
+	a.MergeExtra(&g.Extra, groupAttributes...)
+}
+
+// DeleteGroup removes a group with its grants.
+func (s *Service) DeleteGroup(ctx context.Context, id string) error {
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteGroup(ctx, id) })
+	return missing(err, "group", id)
+}
+
+// GroupsOfUser lists the groups a user belongs to.
+func (s *Service) GroupsOfUser(ctx context.Context, userID string, fs keystone.Filters) ([]keystone.Group, error) {
+	if _, err := s.User(ctx, userID); err != nil {
+		return nil, err
+	}
+	ms, err := s.store.Memberships(ctx, userID, "")
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, m := range ms {
+		ids = append(ids, m.GroupID)
+	}
+	groups, err := s.store.GroupsByID(ctx, ids)
+	return matching(groups, fs), err
+}
+
+// UsersOfGroup lists the members of a group.
+func (s *Service) UsersOfGroup(ctx context.Context, groupID string, fs keystone.Filters) ([]keystone.User, error) {
+	if _, err := s.Group(ctx, groupID); err != nil {
+		return nil, err
+	}
+	ms, err := s.store.Memberships(ctx, "", groupID)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, m := range ms {
+		ids = append(ids, m.UserID)
+	}
+	users, err := s.store.UsersByID(ctx, ids)
+	return matching(users, fs), err
+}
+
+// matching keeps the rows that pass the filters.
+func matching[T interface{ Attribute(string) any }](rows []T, fs keystone.Filters) []T {
+	out := []T{}
+	for _, row := range rows {
+		if fs.Match(row.Attribute) {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+// AddMember puts a user into a group; a member stays one.
+func (s *Service) AddMember(ctx context.Context, m keystone.Membership) error {
+	if err := s.memberExists(ctx, m); err != nil {
+		return err
+	}
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddMember(ctx, m) })
+}
+
+func (s *Service) memberExists(ctx context.Context, m keystone.Membership) error {
+	if _, err := s.Group(ctx, m.GroupID); err != nil {
+		return err
+	}
+	_, err := s.User(ctx, m.UserID)
+	return err
+}
+
+// CheckMember is 404 for a user who is not in the group.
+func (s *Service) CheckMember(ctx context.Context, m keystone.Membership) error {
+	if err := s.memberExists(ctx, m); err != nil {
+		return err
+	}
+	found, err := s.store.Memberships(ctx, m.UserID, m.GroupID)
+	if err == nil && len(found) == 0 {
+		return notMember(m)
+	}
+	return err
+}
+
+// RemoveMember takes a user out of a group and revokes the user's tokens.
+func (s *Service) RemoveMember(ctx context.Context, m keystone.Membership) error {
+	if err := s.memberExists(ctx, m); err != nil {
+		return err
+	}
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.RemoveMember(ctx, m); err != nil {
+			return err
+		}
+		return s.revoke(ctx, tx, keystone.Revocation{UserID: m.UserID})
+	})
+	if errors.Is(err, db.ErrNoRow) {
+		return notMember(m)
+	}
+	return err
+}
+
+func notMember(m keystone.Membership) error {
+	return fault.NotFound("User '%s' not found in group '%s'", m.UserID, m.GroupID)
+}

@@ -1,0 +1,117 @@
+// Package service says what the calls of the identity API mean.
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"time"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/store"
+	"nacre/internal/keystone/token"
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
+)
+
+// Config holds the options of the original that apply, by their names there.
+type Config struct {
+	Expiration         time.Duration // [token] expiration; default 1 h
+	PasswordHashRounds int           // [identity] password_hash_rounds; default 12
+	MaxPasswordLength  int           // [identity] max_password_length, bytes; default 4096
+	Hashers            int           // passwords hashed at once; default one less than CPUs, at least 1
+}
+
+// Deps is what the service is made of.
+type Deps struct {
+	Store  *store.Store
+	Keys   *token.Repository
+	Clock  clock.Clock // nil is the machine's
+	Config Config
+}
+
+// Service answers the identity API and validates tokens.
+type Service struct {
+	store  *store.Store
+	keys   *token.Repository
+	clock  clock.Clock
+	cfg    Config
+	hasher *hasher
+	cache  cache
+}
+
+var _ auth.Validator = (*Service)(nil)
+
+// New makes the service; zero options get their defaults.
+func New(d Deps) *Service {
+	if d.Clock == nil {
+		d.Clock = clock.System
+	}
+	c := &d.Config
+	if c.Expiration == 0 {
+		c.Expiration = time.Hour
+	}
+	if c.PasswordHashRounds == 0 {
+		c.PasswordHashRounds = 12
+	}
+	if c.MaxPasswordLength == 0 {
+		c.MaxPasswordLength = 4096
+	}
+	if c.Hashers == 0 {
+		c.Hashers = max(1, runtime.GOMAXPROCS(0)-1)
+	}
+	return &Service{store: d.Store, keys: d.Keys, clock: d.Clock, cfg: *c, hasher: newHasher(*c)}
+}
+
+// RotateKeys makes the staged Fernet key the primary one.
+func (s *Service) RotateKeys() error { return s.keys.Rotate() }
+
+// missing turns ErrNoRow into the original's 404.
+func missing(err error, what, id string) error {
+	if errors.Is(err, db.ErrNoRow) {
+		return fault.NotFound("Could not find %s: %s.", what, id)
+	} else if err != nil {
+		return fmt.Errorf("%s %s: %w", what, id, err)
+	}
+	return nil
+}
+
+// duplicate turns ErrDuplicate into the original's 409.
+func duplicate(err error, what, format string, a ...any) error {
+	if errors.Is(err, db.ErrDuplicate) {
+		return fault.Conflict("Conflict occurred attempting to store %s - %s.", what, fmt.Sprintf(format, a...))
+	} else if err != nil {
+		return fmt.Errorf("store %s: %w", what, err)
+	}
+	return nil
+}
+
+// sameID refuses a body that names another ID than the path.
+func sameID(a keystone.Attributes, id string) error {
+	if a["id"] != nil && a.Text("id") != id {
+		return fault.BadRequest("Cannot change ID")
+	}
+	return nil
+}
+
+// sameDomain refuses to move a resource to another domain.
+func sameDomain(a keystone.Attributes, domainID string) error {
+	if a.Has("domain_id") && a.Text("domain_id") != domainID {
+		return fault.BadRequest("Cannot change Domain ID")
+	}
+	return nil
+}
+
+// domainFor is the domain that a new resource goes into.
+func domainFor(ctx context.Context, a keystone.Attributes) string {
+	if id := a.Text("domain_id"); id != "" {
+		return id
+	}
+	if id := auth.Caller(ctx).DomainID; id != "" {
+		return id
+	}
+	return keystone.DefaultDomainID
+}

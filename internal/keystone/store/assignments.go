@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+
+	"nacre/internal/keystone"
+	"nacre/internal/oslo/db"
+)
+
+var assignments = db.Table[keystone.Assignment]("assignments")
+
+// Actors selects assignments of a user (in person) or of groups; both empty are all.
+type Actors struct {
+	UserID string
+	Groups []string
+}
+
+// Assignments lists direct assignments. An empty target kind is any target;
+// no targetIDs are all of the kind.
+func (r reads) Assignments(ctx context.Context, who Actors, kind string, targetIDs []string) ([]keystone.Assignment, error) {
+	q := assignments.Select("").OrderBy("actor_kind", "actor_id", "target_kind", "target_id", "role_id", "inherited")
+	switch {
+	case who.UserID != "":
+		q.Where("actor_kind = 'user' AND actor_id = ?", who.UserID)
+	case len(who.Groups) > 0:
+		q.Where("actor_kind = 'group'").In("actor_id", who.Groups)
+	}
+	q.WhereIf(kind != "", "target_kind = ?", kind)
+	if len(targetIDs) > 0 {
+		q.In("target_id", targetIDs)
+	}
+	return db.All(ctx, r.q, q)
+}
+
+// Grant reports whether that very assignment exists.
+func (r reads) Grant(ctx context.Context, a keystone.Assignment) (bool, error) {
+	n, err := db.Count(ctx, r.q, assignments.Select(oneGrant, grantArgs(a)...))
+	return n > 0, err
+}
+
+const oneGrant = "actor_kind = ? AND actor_id = ? AND target_kind = ? AND target_id = ? AND role_id = ? AND inherited = ?"
+
+func grantArgs(a keystone.Assignment) []any {
+	return []any{a.ActorKind, a.ActorID, a.TargetKind, a.TargetID, a.RoleID, a.Inherited}
+}
+
+// GrantedRoles gives the IDs of the roles that a user has on a target, by
+// grants to the user or a group, on the target itself or inherited from one
+// of ancestors. Implied roles are not added.
+func (r reads) GrantedRoles(ctx context.Context, userID, kind, targetID string, ancestors []string) ([]string, error) {
+	inherited, args := "1 = 0", []any{userID, userID, kind, targetID, false}
+	if len(ancestors) > 0 {
+		inherited = "target_id IN (?) AND inherited = ?"
+		args = append(args, db.List(ancestors), true)
+	}
+	return db.Scan[string](ctx, r.q, `SELECT DISTINCT role_id FROM assignments
+		WHERE (actor_kind = 'user' AND actor_id = ?
+			OR actor_kind = 'group' AND actor_id IN (SELECT group_id FROM memberships WHERE user_id = ?))
+		AND (target_kind = ? AND target_id = ? AND inherited = ? OR `+inherited+`) ORDER BY role_id`, args...)
+}
+
+// AddGrant records an assignment; one that is there stays.
+func (tx *Tx) AddGrant(ctx context.Context, a keystone.Assignment) error {
+	return assignments.InsertMissing(ctx, tx.tx, a)
+}
+
+// RemoveGrant is ErrNoRow if there is no such assignment.
+func (tx *Tx) RemoveGrant(ctx context.Context, a keystone.Assignment) error {
+	n, err := db.Exec(ctx, tx.tx, "DELETE FROM assignments WHERE "+oneGrant, grantArgs(a)...)
+	if err == nil && n == 0 {
+		err = db.ErrNoRow
+	}
+	return err
+}
