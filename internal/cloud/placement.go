@@ -1,0 +1,25 @@
+package cloud
+
+import (
+	"context"
+
+	"nacre/internal/placement/api"
+	"nacre/internal/placement/service"
+	"nacre/internal/placement/store"
+)
+
+// Placement is the book-keeper of resources.
+var Placement = Service{Name: "placement", Catalog: Catalog{Type: "placement", Port: 8778, Description: "Placement Service"},
+	Processes: []Process{{"placement-api", startPlacement}}}
+
+func startPlacement(ctx context.Context, env *Env) (Running, error) {
+	st, err := store.Open(ctx, env.Database("placement"), env.Clock)
+	if err != nil {
+		return Running{}, err
+	}
+	a, err := api.New(service.New(service.Deps{Store: st, Clock: env.Clock}), env.Door("placement"))
+	if err != nil {
+		return Running{}, err
+	}
+	return Running{API: a, Close: st.Close}, nil
+}

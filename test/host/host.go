@@ -1,0 +1,281 @@
+// Package host is a machine of its own for a test: a network and mount
+// namespace in which the real binary runs with its daemons, guests and
+// namespaces, so that tests neither meet each other nor what else runs here.
+// It ends, with everything in it, when the test does.
+package host
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Host is a test's own machine.
+type Host struct {
+	t      testing.TB
+	holder *exec.Cmd // keeps the namespaces
+	Dir    string    // state directory of the cloud
+	nacre  *exec.Cmd
+	log    *os.File
+	from   int // where this start begins in the log
+	ended  chan error
+}
+
+// New makes the machine. The test needs root, the binary in NACRE_BINARY and,
+// to boot guests, an image in NACRE_GUEST_IMAGE.
+func New(t testing.TB) *Host {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatal("tests with real guests need root")
+	}
+	dir, err := os.MkdirTemp("/tmp", "nacre-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h := &Host{t: t, Dir: filepath.Join(dir, "s")}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	h.holder = exec.Command("unshare", "--mount", "--net", "--propagation", "private", "--", "sh", "-ec",
+		`mount -t sysfs sysfs /sys; mkdir -p /run/netns /run/libvirt; mount -t tmpfs tmpfs /run/netns; mount -t tmpfs tmpfs /run/libvirt; ip link set lo up; echo up; exec sleep infinity`)
+	out, err := h.holder.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.holder.Stderr = os.Stderr
+	if err := h.holder.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 3)); err != nil {
+		t.Fatalf("the test's machine did not start: %v", err)
+	}
+	t.Cleanup(h.end)
+	return h
+}
+
+// end kills every process that is in the machine's network namespace or mount namespace.
+func (h *Host) end() {
+	if h.t.Failed() {
+		h.t.Logf("the end of the cloud's log:\n%s", tail(filepath.Join(filepath.Dir(h.Dir), "log"), 60))
+	}
+	mine := h.namespace("mnt", h.holder.Process.Pid)
+	for range 20 {
+		left := 0
+		for _, pid := range pids() {
+			if ns := h.namespace("mnt", pid); pid != os.Getpid() && (ns == mine || h.descends(pid)) {
+				_ = syscall.Kill(pid, syscall.SIGKILL)
+				left++
+			}
+		}
+		if left == 0 {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	_ = h.holder.Wait()
+	if h.nacre != nil {
+		<-h.ended
+	}
+}
+
+// descends reports whether a process was started for this machine: daemons
+// with a mount namespace of their own name the state directory.
+func (h *Host) descends(pid int) bool {
+	cmdline, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return bytes.Contains(cmdline, []byte(filepath.Dir(h.Dir)+"/"))
+}
+
+func (h *Host) namespace(kind string, pid int) string {
+	ns, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/%s", pid, kind))
+	return ns
+}
+
+func pids() (out []int) {
+	dirs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, d := range dirs {
+		if n, err := strconv.Atoi(filepath.Base(d)); err == nil {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Command prepares a command on the machine.
+func (h *Host) Command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	ns := []string{"-t", strconv.Itoa(h.holder.Process.Pid), "-m", "-n", "--wd=/", "--", name}
+	return exec.CommandContext(ctx, "nsenter", append(ns, args...)...)
+}
+
+// Run runs a command on the machine and returns its standard output.
+func (h *Host) Run(name string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := h.Command(ctx, name, args...)
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("%s %s: %w\n%s%s", name, strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return out.String(), nil
+}
+
+// Must is Run that ends the test on an error.
+func (h *Host) Must(name string, args ...string) string {
+	h.t.Helper()
+	out, err := h.Run(name, args...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return out
+}
+
+// Up starts the cloud and waits until it says that it is ready.
+func (h *Host) Up(args ...string) {
+	h.t.Helper()
+	if err := h.Start(args...); err != nil {
+		h.t.Fatal(err)
+	}
+	h.WaitReady(3 * time.Minute)
+}
+
+// Start starts the cloud and returns at once.
+func (h *Host) Start(args ...string) error {
+	binary := os.Getenv("NACRE_BINARY")
+	if binary == "" {
+		return errors.New("NACRE_BINARY names no binary: run make e2e")
+	}
+	log, err := os.OpenFile(filepath.Join(filepath.Dir(h.Dir), "log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
+	if err != nil {
+		return err
+	}
+	h.log = log
+	size, err := log.Seek(0, 2)
+	if err != nil {
+		return err
+	}
+	h.from = int(size)
+	args = append([]string{"up", "--state-dir", h.Dir}, args...)
+	if image := os.Getenv("NACRE_GUEST_IMAGE"); image != "" {
+		args = append(args, "--guest-image", image)
+	}
+	h.nacre = h.Command(context.Background(), binary, args...)
+	h.nacre.Stdout, h.nacre.Stderr = log, log
+	h.nacre.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD=secret-of-the-test")
+	if err := h.nacre.Start(); err != nil {
+		return err
+	}
+	h.ended = make(chan error, 1)
+	go func(cmd *exec.Cmd, ended chan error) { ended <- cmd.Wait(); close(ended) }(h.nacre, h.ended)
+	return nil
+}
+
+// WaitReady waits until the cloud has printed its summary.
+func (h *Host) WaitReady(limit time.Duration) {
+	h.t.Helper()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		select {
+		case err := <-h.ended:
+			h.t.Fatalf("the cloud ended: %v\n%s", err, tail(h.log.Name(), 40))
+		default:
+		}
+		if text, _ := os.ReadFile(h.log.Name()); bytes.Contains(text[min(h.from, len(text)):], []byte("The cloud is up")) {
+			return
+		}
+	}
+	h.t.Fatalf("the cloud was not ready after %s\n%s", limit, tail(h.log.Name(), 40))
+}
+
+// Kill ends the cloud's process as a power cut would; guests and daemons go on.
+func (h *Host) Kill() {
+	_ = syscall.Kill(h.nacrePID(), syscall.SIGKILL)
+	<-h.ended
+}
+
+// Stop ends the cloud in order and returns how long it took.
+func (h *Host) Stop() time.Duration {
+	h.t.Helper()
+	began := time.Now()
+	_ = syscall.Kill(h.nacrePID(), syscall.SIGTERM)
+	if err := <-h.ended; err != nil {
+		h.t.Errorf("the cloud did not end well: %v", err)
+	}
+	return time.Since(began)
+}
+
+// Ended is told when the cloud's process ends by itself.
+func (h *Host) Ended() <-chan error { return h.ended }
+
+// nacrePID is the cloud's own process: nsenter becomes it.
+func (h *Host) nacrePID() int { return h.nacre.Process.Pid }
+
+// PID is the process of the cloud.
+func (h *Host) PID() int { return h.nacrePID() }
+
+// OpenStack runs the openstack client as the admin, or with other OS_ variables.
+func (h *Host) OpenStack(env map[string]string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	cmd := h.Command(ctx, "openstack", args...)
+	vars := map[string]string{"OS_AUTH_URL": "http://127.0.0.1:5000/v3", "OS_USERNAME": "admin", "OS_PASSWORD": "secret-of-the-test",
+		"OS_PROJECT_NAME": "admin", "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default", "OS_IDENTITY_API_VERSION": "3"}
+	for k, v := range env {
+		vars[k] = v
+	}
+	for k, v := range vars {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "HOME="+filepath.Dir(h.Dir))
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		return out.String(), fmt.Errorf("openstack %s: %w\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
+	}
+	return out.String(), nil
+}
+
+// Show runs the client with JSON output and decodes it into v (which may be nil).
+func (h *Host) Show(v any, args ...string) {
+	h.t.Helper()
+	if v != nil {
+		args = append(args, "-f", "json")
+	}
+	out, err := h.OpenStack(nil, args...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if v == nil {
+		return
+	}
+	if err := json.Unmarshal([]byte(out), v); err != nil {
+		h.t.Fatalf("openstack %s: %v in\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// Until asks again and again until ok, and fails the test after limit.
+func (h *Host) Until(what string, limit time.Duration, ok func() bool) {
+	h.t.Helper()
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		if ok() {
+			return
+		}
+	}
+	h.t.Fatalf("not within %s: %s", limit, what)
+}
+
+// tail is the last lines of a file.
+func tail(file string, lines int) string {
+	text, _ := os.ReadFile(file)
+	all := strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
