@@ -42,3 +42,11 @@ func (c Capacity) Free() int { return max(0, c.Limit()-c.Used) }
 
 // ErrClaimLost means that a host that could take a claim no longer can.
 var ErrClaimLost = errors.New("the host has no room any more")
+
+// ProviderInventory is what a host's resource provider offers.
+type ProviderInventory struct {
+	ProviderID string
+	Name       string
+	Traits     []string
+	Inventory  map[string]Capacity
+}

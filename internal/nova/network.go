@@ -91,8 +91,16 @@ type NetworkWish struct {
 	Auto      bool // "auto", or nothing was said: the project's network
 	// Allocate lets a network be made when the project has none ("auto").
 	Allocate       bool
-	Count          int // servers that are asked for at once
+	External       bool // the caller may use external networks that are not shared
+	Count          int  // servers that are asked for at once
 	SecurityGroups []string
+}
+
+// NetworkPlan is what came of a NetworkWish.
+type NetworkPlan struct {
+	Requests       []NetworkRequest
+	Count          int      // servers that the project's port quota allows, at most what was asked for
+	SecurityGroups []string // IDs; none means the project's default group
 }
 
 // SecurityGroup is a group of Neutron as servers show it.

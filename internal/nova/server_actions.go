@@ -47,6 +47,9 @@ var (
 	// Unpause lets them run again.
 	Unpause = Transition{Verb: VerbUnpause, From: []VMState{Paused}, Tasks: idle, Task: Unpausing,
 		To: Active, Power: PowerRunning, Event: "compute_unpause_instance"}
+	// Restart brings back a guest that its host lost while its server is active.
+	Restart = Transition{Verb: VerbStart, From: []VMState{Active}, Tasks: idle, Task: PoweringOn,
+		To: Active, Power: PowerRunning, Event: "compute_start_instance"}
 	// Suspend saves the guest to disk and frees its memory.
 	Suspend = Transition{Verb: VerbSuspend, From: []VMState{Active}, Tasks: idle, Task: Suspending,
 		To: Suspended, Power: PowerSuspended, Event: "compute_suspend_instance"}

@@ -22,6 +22,8 @@ var (
 	Heartbeat = messaging.Method[HeartbeatRequest, Done]{Name: "heartbeat", Version: "1.0"}
 	// PortChanged is a fanout: what waits for a port looks at it again.
 	PortChanged = messaging.Method[PortEvent, Done]{Name: "port_changed", Version: "1.0"}
+	// FlowsWake hints that there is a new flow to carry.
+	FlowsWake = messaging.Method[Done, Done]{Name: "flows_wake", Version: "1.0"}
 )
 
 // How often nova-compute reports.

@@ -6,12 +6,13 @@ package service
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/store"
 	"nacre/internal/oslo/clock"
-	"nacre/internal/oslo/loop"
+	"nacre/internal/oslo/flow"
 	"nacre/internal/oslo/messaging"
 )
 
@@ -25,7 +26,7 @@ type Images interface {
 type Networks interface {
 	// Resolve checks as the caller what a new server asks for and says which
 	// ports it will get. Its faults are the tenant's to read.
-	Resolve(ctx context.Context, w nova.NetworkWish) ([]nova.NetworkRequest, error)
+	Resolve(ctx context.Context, w nova.NetworkWish) (nova.NetworkPlan, error)
 	// EnsurePorts makes, or finds made, the server's ports, bound to its host.
 	EnsurePorts(ctx context.Context, s nova.Server, wants []nova.NetworkRequest) ([]nova.VIF, error)
 	// DeletePorts deletes the server's ports; those in keep are only unbound.
@@ -34,16 +35,13 @@ type Networks interface {
 	DeletePort(ctx context.Context, portID string, keep bool) error
 	// VIFs reads the server's ports afresh; s.NetworkInfo gives their order.
 	VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error)
-	// Ports tells which of the server's ports are ACTIVE.
-	Ports(ctx context.Context, serverID string) (map[string]PortStatus, error)
+	// PortStates tells "ACTIVE", "DOWN", "BUILD" or "ERROR" for each of the server's ports.
+	PortStates(ctx context.Context, serverID string) (map[string]string, error)
 	// SecurityGroups lists the groups on each server's ports, as the caller.
 	SecurityGroups(ctx context.Context, serverIDs []string) (map[string][]nova.SecurityGroup, error)
 	// SetSecurityGroup adds a group, by name or ID, to all ports of a server, or takes it off.
 	SetSecurityGroup(ctx context.Context, s nova.Server, group string, on bool) error
 }
-
-// PortStatus is "ACTIVE", "DOWN", "BUILD" or "ERROR".
-type PortStatus = string
 
 // Claims is Placement.
 type Claims interface {
@@ -54,7 +52,7 @@ type Claims interface {
 	// Release deletes the server's allocations; none is success.
 	Release(ctx context.Context, serverID string) error
 	// EnsureProvider makes a host's provider say what the host reported.
-	EnsureProvider(ctx context.Context, n nova.Hypervisor) error
+	EnsureProvider(ctx context.Context, p nova.ProviderInventory) error
 	// Capacity is what a provider offers and what of it is used, to explain a refusal.
 	Capacity(ctx context.Context, providerID string) (map[string]nova.Capacity, error)
 	// Consumers lists who holds allocations on a provider.
@@ -85,12 +83,15 @@ type Config struct {
 	VCPURatio, MemoryRatio, DiskRatio float64
 	// DefaultZone is where hosts are that no aggregate puts elsewhere.
 	DefaultZone string
+	// SettleTime is how long a server is left alone after a change before what
+	// its host reports is believed: reports and changes may cross.
+	SettleTime time.Duration
 }
 
 // Defaults fills in what was left out.
 func (c Config) Defaults() Config {
 	durations := map[*time.Duration]time.Duration{&c.VIFPluggingTimeout: 5 * time.Minute, &c.ShutdownTimeout: time.Minute,
-		&c.SpawnTimeout: 30 * time.Minute, &c.ConsoleTTL: 10 * time.Minute}
+		&c.SpawnTimeout: 30 * time.Minute, &c.ConsoleTTL: 10 * time.Minute, &c.SettleTime: 10 * time.Second}
 	for field, def := range durations {
 		if *field == 0 {
 			*field = def
@@ -121,6 +122,7 @@ type Deps struct {
 	Images   Images
 	Networks Networks
 	Claims   Claims
+	Projects Projects
 	Config   Config
 	Owner    string             // of this process's flows: unique and the same after a restart
 	Host     string             // this controller's name, for its row in services
@@ -136,9 +138,21 @@ type Service struct {
 	images   Images
 	networks Networks
 	claims   Claims
+	projects Projects
 	cfg      Config
 	host     string
 	log      *slog.Logger
+
+	flows   *flow.Engine
+	creates flow.Starter[serverCreate]
+	deletes flow.Starter[serverDelete]
+	powers  flow.Starter[serverPower] // one at a time for each server
+	forced  flow.Starter[serverPower] // hard reboots, which overtake the others
+
+	plugged   waiters
+	unsettled hostSet       // hosts whose report said something of a server too young to judge
+	synced    chan struct{} // wakes server_sync
+	serving   atomic.Bool
 }
 
 // New makes the service; nothing runs before Serve.
@@ -146,11 +160,15 @@ func New(d Deps) *Service {
 	if d.Clock == nil {
 		d.Clock = clock.System
 	}
-	return &Service{store: d.Store, bus: d.Bus, clock: d.Clock, images: d.Images, networks: d.Networks, claims: d.Claims,
-		cfg: d.Config.Defaults(), host: d.Host, log: slog.Default().With("service", "nova")}
+	s := &Service{store: d.Store, bus: d.Bus, clock: d.Clock, images: d.Images, networks: d.Networks, claims: d.Claims, projects: d.Projects,
+		cfg: d.Config.Defaults(), host: d.Host, log: slog.Default().With("service", "nova"), synced: make(chan struct{}, 1)}
+	s.flows = flow.NewEngine(d.Store.DB(), flow.Options{Owner: d.Owner, Clock: d.Clock, Workers: flowWorkers, Fail: d.Fail})
+	s.creates = flow.Register(s.flows, s.createFlow())
+	s.deletes = flow.Register(s.flows, s.deleteFlow())
+	s.powers = flow.Register(s.flows, s.powerFlow("server_power"))
+	s.forced = flow.Register(s.flows, s.powerFlow("server_reboot_hard"))
+	return s
 }
 
-// Loops are the reconcilers of nova-conductor.
-func (s *Service) Loops() []loop.Loop {
-	return nil
-}
+// flowWorkers bounds the flows that one conductor runs at a time. They mostly wait for hosts.
+const flowWorkers = 256

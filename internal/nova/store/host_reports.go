@@ -99,3 +99,8 @@ func (s *Store) HostStates(ctx context.Context) ([]HostState, error) {
 func (s *Store) ComputeService(ctx context.Context, host string) (nova.Service, error) {
 	return db.One(ctx, s.db, services.Select("host = ? AND binary_name = 'nova-compute'", host))
 }
+
+// ComputeServices returns the nova-compute of each of the hosts that has one.
+func (s *Store) ComputeServices(ctx context.Context, hosts []string) ([]nova.Service, error) {
+	return db.All(ctx, s.db, services.Select("binary_name = 'nova-compute'").In("host", hosts))
+}

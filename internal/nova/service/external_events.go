@@ -1,0 +1,84 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"nacre/internal/nova"
+	"nacre/internal/nova/rpcapi"
+	"nacre/internal/oslo/db"
+)
+
+// ExternalEvent is what another service says of a server's resource.
+type ExternalEvent struct {
+	Name     string
+	ServerID string
+	Tag      string // a port's ID
+	Status   string // completed, failed, in-progress
+}
+
+// The codes of an event's answer.
+const (
+	EventTaken    = 200
+	EventNoServer = 404
+	EventUnmet    = 422 // the server is on no host yet, or nothing here is meant by the event
+)
+
+// ExternalEvents acts on events and returns a code for each, in order.
+func (s *Service) ExternalEvents(ctx context.Context, events []ExternalEvent) ([]int, error) {
+	codes := make([]int, len(events))
+	for i, e := range events {
+		srv, err := s.store.Server(ctx, e.ServerID)
+		switch {
+		case errors.Is(err, db.ErrNoRow):
+			codes[i] = EventNoServer
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("server %s: %w", e.ServerID, err)
+		case srv.Host == "":
+			codes[i] = EventUnmet
+			continue
+		}
+		if codes[i], err = s.externalEvent(ctx, srv, e); err != nil {
+			return nil, err
+		}
+	}
+	return codes, nil
+}
+
+func (s *Service) externalEvent(ctx context.Context, srv nova.Server, e ExternalEvent) (int, error) {
+	switch e.Name {
+	case "network-vif-plugged", "network-vif-unplugged":
+		err := s.bus.Fanout(ctx, rpcapi.ConductorTopic, rpcapi.PortChanged.Name, rpcapi.PortEvent{ServerID: srv.ID, PortID: e.Tag})
+		return EventTaken, err
+	case "network-changed":
+		return EventTaken, s.RefreshNetworks(ctx, srv)
+	case "network-vif-deleted":
+		return EventTaken, s.portDeleted(ctx, srv, e.Tag)
+	}
+	return EventUnmet, nil
+}
+
+// RefreshNetworks reads a server's ports from Neutron into its row.
+func (s *Service) RefreshNetworks(ctx context.Context, srv nova.Server) error {
+	vifs, err := s.networks.VIFs(ctx, srv)
+	if err != nil {
+		return fmt.Errorf("ports of %s: %w", srv.ID, err)
+	}
+	srv.NetworkInfo = vifs
+	return s.store.SetNetworkInfo(ctx, srv)
+}
+
+// portDeleted unplugs a port that Neutron has deleted under a server.
+func (s *Service) portDeleted(ctx context.Context, srv nova.Server, portID string) error {
+	vif, ok := srv.VIF(portID)
+	if !ok {
+		return nil
+	}
+	_, err := rpcapi.DetachInterface.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host), rpcapi.InterfaceRequest{ServerID: srv.ID, VIF: vif})
+	if err != nil {
+		s.log.WarnContext(ctx, "a deleted port could not be unplugged", "server", srv.ID, "port", portID, "error", err)
+	}
+	return s.RefreshNetworks(ctx, srv)
+}
