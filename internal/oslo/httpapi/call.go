@@ -99,13 +99,19 @@ func (c *Call) readBody() error {
 	if int64(len(data)) > limit {
 		return fault.TooLarge("Request is too large.").As("body")
 	}
-	c.Body = data
+	if c.Body = data; len(data) == 0 && c.api.svc.EmptyBody != "" {
+		c.Body = []byte(c.api.svc.EmptyBody)
+	}
 	return nil
 }
 
 // checkMedia refuses a body that is not JSON by its Content-Type.
 func (c *Call) checkMedia() error {
-	kind, _, err := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
+	declared := c.R.Header.Get("Content-Type")
+	if declared == "" {
+		return nil
+	}
+	kind, _, err := mime.ParseMediaType(declared)
 	json := err == nil && (kind == "application/json" || strings.HasSuffix(kind, "+json"))
 	if !json && c.api.svc.StrictJSON && len(c.Body) > 0 {
 		f := fault.BadRequest("Expecting to find valid JSON in a body of type application/json.").As("media")

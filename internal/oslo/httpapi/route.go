@@ -87,6 +87,24 @@ func OnJSON[T Owned, B, V any](find func(ctx context.Context, id string) (T, err
 	}}
 }
 
+// OnCall is On for a resource that other things of the call name than the
+// path's first parameter: several parameters, or the body.
+func OnCall[T Owned, V any](find func(c *Call) (T, error), f func(c *Call, found T) (V, error)) Handler {
+	return Handler{find: func(c *Call) (any, error) { return find(c) },
+		do: func(c *Call, found any) (any, error) { return f(c, found.(T)) }}
+}
+
+// OnCallJSON is OnCall with a JSON body.
+func OnCallJSON[T Owned, B, V any](find func(c *Call) (T, error), f func(c *Call, found T, body B) (V, error)) Handler {
+	return Handler{find: func(c *Call) (any, error) { return find(c) }, body: true, do: func(c *Call, found any) (any, error) {
+		var b B
+		if err := c.decode(&b); err != nil {
+			return nil, err
+		}
+		return f(c, found.(T), b)
+	}}
+}
+
 // Raw handles a call that writes its own answer, as a stream.
 func Raw(f func(c *Call, w http.ResponseWriter) error) Handler {
 	return Handler{raw: true, do: func(c *Call, _ any) (any, error) { return nil, f(c, c.W) }}

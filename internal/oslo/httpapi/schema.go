@@ -21,6 +21,7 @@ type SchemaError struct {
 	Message string   // "'' is too short"
 	Keyword string   // "minLength"
 	Query   bool     // it is about the query string
+	Schema  string   // the file of the schema
 	Body    []byte
 }
 
@@ -132,12 +133,18 @@ func (s *Service) check(sch *jsonschema.Schema, doc any, body []byte, query bool
 	}
 	first := firstError(ve)
 	value := at(doc, first.InstanceLocation)
-	e := SchemaError{Path: first.InstanceLocation, Value: pyRepr(value), Query: query, Body: body}
+	e := SchemaError{Path: first.InstanceLocation, Value: pyRepr(value), Query: query, Body: body, Schema: fileOf(sch)}
 	if body != nil {
 		e.Value = pyReprAt(body, first.InstanceLocation, e.Value)
 	}
 	e.Keyword, e.Message = sentence(first, value, e.Value)
 	return s.schemaFault(e)
+}
+
+// fileOf is the name of the file that a schema was compiled from.
+func fileOf(sch *jsonschema.Schema) string {
+	name, _, _ := strings.Cut(strings.TrimPrefix(sch.Location, "embed:///"), "#")
+	return name
 }
 
 func (s *Service) schemaFault(e SchemaError) *fault.Fault {

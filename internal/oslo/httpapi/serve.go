@@ -52,6 +52,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	rec.Header().Set("x-openstack-request-id", id)
+	for k, vs := range a.svc.Headers {
+		rec.Header()[http.CanonicalHeaderKey(k)] = slices.Clone(vs)
+	}
 	for _, name := range a.svc.RequestIDHeaders {
 		rec.Header().Set(name, id)
 	}

@@ -48,9 +48,11 @@ type Service struct {
 	Options      func(c *Call, allow []string) Response // nil: NotAllowed
 	Before       func(c *Call) *Response                // after the token was checked; an answer ends the call
 
-	RequestIDHeaders []string // beside x-openstack-request-id
-	ContentType      string   // of JSON answers; "" is application/json
-	BodyLimit        int64    // bytes; 0 is 114688, oslo.middleware's default
+	Headers          http.Header // of every answer
+	RequestIDHeaders []string    // beside x-openstack-request-id
+	EmptyBody        string      // what a body that was not sent means, e.g. "{}"; "": a fault
+	ContentType      string      // of JSON answers; "" is application/json
+	BodyLimit        int64       // bytes; 0 is 114688, oslo.middleware's default
 }
 
 // Door is what the front of every service needs from its surroundings.
