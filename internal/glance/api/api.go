@@ -1,0 +1,70 @@
+// Package api is the Image API v2: routes, rules, bodies, views and the shapes
+// of its errors. Bodies are checked by the image schema itself, since one
+// document describes what may be created, what may be patched and what is
+// published under /v2/schemas.
+package api
+
+import (
+	"nacre/internal/glance/service"
+	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/policy"
+)
+
+// API is the Image API's handlers.
+type API struct {
+	svc *service.Service
+}
+
+// New makes the API of a service.
+func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
+	a := &API{svc: svc}
+	return httpapi.New(httpapi.Service{
+		Name: "glance", Type: "image", Prefix: "/v2", AdminRule: "context_is_admin",
+		Roots: a.versionRoutes(), Table: a.routes(), Rules: baseRules,
+		Fault: failure, Malformed: malformed, NotFound: a.notFound, NotAllowed: notAllowed,
+		Unauthorized: unauthorized, Forbidden: a.forbidden,
+	}, d)
+}
+
+func (a *API) routes() httpapi.Table {
+	var all httpapi.Table
+	for _, t := range []httpapi.Table{a.imageRoutes(), a.dataRoutes(), a.tagRoutes(), a.memberRoutes(),
+		a.schemaRoutes(), a.infoRoutes()} {
+		all = append(all, t...)
+	}
+	return all
+}
+
+// scope is that of every rule: images belong to projects.
+var scope = []string{"project"}
+
+const (
+	ownImage  = "rule:context_is_admin or (role:member and project_id:%(project_id)s)"
+	seenImage = "(project_id:%(project_id)s or project_id:%(member_id)s or 'community':%(visibility)s or " +
+		"'public':%(visibility)s or 'shared':%(visibility)s)"
+	ownMembers = "rule:context_is_admin or role:reader and (project_id:%(project_id)s or project_id:%(member_id)s)"
+)
+
+// baseRules are the rules that no row has, or that more than rows ask for.
+var baseRules = []policy.Rule{
+	{Name: "default", Check: "", Description: "Defines the default rule used for policies that historically had an empty policy in the supplied policy.json file."},
+	{Name: "context_is_admin", Check: "role:admin", Description: "Defines the rule for the is_admin:True check."},
+	{Name: "service_api", Check: "role:service or role:admin", Description: "Default rule for the service-to-service API."},
+	{Name: "add_image", Check: "rule:context_is_admin or (role:member and project_id:%(project_id)s and project_id:%(owner)s)",
+		Scope: scope, Description: "Create new image", Operations: []string{"POST /v2/images"}},
+	{Name: "get_image", Check: "rule:context_is_admin or (role:reader and " + seenImage + ")",
+		Scope: scope, Description: "Get specified image", Operations: []string{"GET /v2/images/{image_id}"}},
+	{Name: "modify_image", Check: ownImage,
+		Scope: scope, Description: "Updates given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "publicize_image", Check: "rule:context_is_admin",
+		Scope: scope, Description: "Publicize given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "communitize_image", Check: ownImage,
+		Scope: scope, Description: "Communitize given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "set_image_location", Check: ownImage,
+		Scope: scope, Description: "Sets location URI to given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "delete_image_location", Check: "rule:context_is_admin",
+		Scope: scope, Description: "Deletes the location of given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "download_from_store", Check: "rule:context_is_admin or (role:member and " + seenImage + ")",
+		Scope: scope, Description: "Downloads image from specific store using store selection parameters",
+		Operations: []string{"GET /v2/images/{image_id}/file"}},
+}

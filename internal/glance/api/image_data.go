@@ -1,0 +1,188 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/service"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/policy"
+)
+
+func (a *API) dataRoutes() httpapi.Table {
+	return httpapi.Table{
+		{Method: "PUT", Path: "/images/{image_id}/file", Status: 204, RawBody: true,
+			Rule: policy.Rule{Name: "upload_image", Check: ownImage, Scope: scope},
+			Do:   httpapi.OnRaw(a.svc.Image, a.upload)},
+		{Method: "GET", Path: "/images/{image_id}/file", Status: 200,
+			Rule: policy.Rule{Name: "download_image", Check: "rule:context_is_admin or (role:member and " + seenImage + ")", Scope: scope},
+			Do:   httpapi.OnRaw(a.svc.Image, a.download)},
+	}
+}
+
+func (a *API) upload(c *httpapi.Call, img glance.Image, w http.ResponseWriter) error {
+	kind, _, _ := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
+	if kind != "application/octet-stream" {
+		return unsupported(c)
+	}
+	data := service.Data{Body: c.R.Body, Length: c.R.ContentLength, Store: c.R.Header.Get("X-Image-Meta-Store")}
+	if text := c.R.Header.Get("X-Openstack-Image-Size"); text != "" {
+		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+		if err != nil {
+			return fault.BadRequest("Invalid or missing image size in request headers.")
+		}
+		data.Expected, data.Length = &n, max(n, data.Length)
+	}
+	if err := a.svc.Upload(c.Ctx(), img.ID, data); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (a *API) download(c *httpapi.Call, img glance.Image, w http.ResponseWriter) error {
+	if img.Status == glance.Deactivated && !c.Caller.Admin {
+		return fault.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
+	}
+	if err := a.mayPrefer(c, img); err != nil {
+		return err
+	}
+	if !img.HasData() {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	}
+	part, err := partOf(c.R.Header, img.Size)
+	if err != nil {
+		return err
+	}
+	r, err := a.svc.Open(c.Ctx(), img, part.from)
+	if errors.Is(err, service.ErrNoData) {
+		w.WriteHeader(http.StatusNoContent)
+		return nil
+	} else if err != nil {
+		return err
+	}
+	defer r.Close()
+	return part.send(w, r, img)
+}
+
+// mayPrefer checks the stores that the client would rather read from. All of
+// an image's bytes are in one store, so there is nothing to choose.
+func (a *API) mayPrefer(c *httpapi.Call, img glance.Image) error {
+	prefer := strings.FieldsFunc(c.Query.Get("prefer"), func(r rune) bool { return r == ',' || r == ' ' })
+	if len(prefer) == 0 {
+		return nil
+	}
+	if err := enforce(c, "download_from_store", img.PolicyTarget()); err != nil {
+		return err
+	}
+	for _, id := range prefer {
+		if !slices.ContainsFunc(a.svc.Backends(), func(b service.Backend) bool { return b.ID == id }) {
+			return fault.BadRequest("Store '%s' is not configured.", id)
+		}
+	}
+	return nil
+}
+
+// part is the piece of an image that a client wants: bytes [from, to).
+type part struct {
+	from, to int64
+	whole    bool
+}
+
+var (
+	rangeForm        = regexp.MustCompile(`(?i)^\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*$`)
+	contentRangeForm = regexp.MustCompile(`^bytes (\d+)-(\d+)/(\d+|\*)$`)
+)
+
+// partOf reads Range or, as old clients send it, Content-Range.
+func partOf(h http.Header, size int64) (part, error) {
+	if text := h.Get("Range"); text != "" {
+		return rangeOf(text, size)
+	}
+	if text := h.Get("Content-Range"); text != "" {
+		return contentRangeOf(text, size)
+	}
+	return part{to: size, whole: true}, nil
+}
+
+func rangeOf(text string, size int64) (part, error) {
+	if strings.Contains(text, ",") {
+		return part{}, fault.BadRequest("Requests with multiple ranges are not supported in Glance. " +
+			"You may make multiple single-range requests instead.")
+	}
+	m := rangeForm.FindStringSubmatch(text)
+	if m == nil || m[1] == "" && m[2] == "" {
+		return part{}, badRange("Invalid Range header.")
+	}
+	first, errFirst := strconv.ParseInt("0"+m[1], 10, 64)
+	end, errLast := strconv.ParseInt("0"+m[2], 10, 64)
+	if errFirst != nil || errLast != nil || m[1] != "" && m[2] != "" && first > end {
+		return part{}, badRange("Invalid Range header.")
+	}
+	p := part{from: first, to: size}
+	switch {
+	case m[1] == "":
+		p.from = max(0, size-end)
+	case first >= size:
+		return part{}, badRange(fmt.Sprintf("Invalid start position in Range header. "+
+			"Start position MUST be in the inclusive range [0, %d].", size-1))
+	case m[2] != "":
+		p.to = min(size, end+1)
+	}
+	return p, nil
+}
+
+func contentRangeOf(text string, size int64) (part, error) {
+	m := contentRangeForm.FindStringSubmatch(text)
+	if m == nil {
+		return part{}, badRange("Invalid Content-Range header.")
+	}
+	first, errFirst := strconv.ParseInt(m[1], 10, 64)
+	end, errLast := strconv.ParseInt(m[2], 10, 64)
+	switch {
+	case errFirst != nil || errLast != nil || first > end:
+		return part{}, badRange("Invalid Content-Range header.")
+	case end >= size:
+		return part{}, badRange(fmt.Sprintf("Invalid stop position in Content-Range header. "+
+			"The stop position MUST be in the inclusive range [0, %d].", size-1))
+	}
+	return part{from: first, to: end + 1}, nil
+}
+
+func badRange(why string) *fault.Fault {
+	f := fault.New(http.StatusRequestedRangeNotSatisfiable, "The Range requested is not available.")
+	f.Detail = why
+	return f
+}
+
+// sendBuffer is how many bytes of an image are read at a time.
+const sendBuffer = 256 << 10
+
+func (p part) send(w http.ResponseWriter, r io.Reader, img glance.Image) error {
+	h, status := w.Header(), http.StatusOK
+	h.Set("Content-Type", "application/octet-stream")
+	h.Set("Content-Length", strconv.FormatInt(p.to-p.from, 10))
+	if img.Checksum != "" {
+		h["Content-MD5"] = []string{img.Checksum}
+	}
+	if !p.whole {
+		status = http.StatusPartialContent
+		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", p.from, p.to-1, img.Size))
+	}
+	w.WriteHeader(status)
+	n, err := io.CopyBuffer(w, io.LimitReader(r, p.to-p.from), make([]byte, sendBuffer))
+	if err == nil && n < p.to-p.from {
+		err = fmt.Errorf("image %s ends after %d bytes: %w", img.ID, p.from+n, io.ErrUnexpectedEOF)
+	}
+	return err
+}

@@ -1,0 +1,262 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/service"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/policy"
+)
+
+func (a *API) imageRoutes() httpapi.Table {
+	return httpapi.Table{
+		{Method: "GET", Path: "/images", Status: 200,
+			Rule: policy.Rule{Name: "get_images", Check: "rule:context_is_admin or (role:reader and project_id:%(project_id)s)", Scope: scope},
+			Do:   httpapi.Get(a.listImages)},
+		{Method: "POST", Path: "/images", Status: 201, Do: httpapi.Get(a.createImage)}, // add_image is asked of the image it describes
+		{Method: "GET", Path: "/images/{image_id}", Status: 200, Rule: policy.Rule{Name: "get_image"},
+			Do: httpapi.On(a.svc.Image, a.showImage)},
+		{Method: "PATCH", Path: "/images/{image_id}", Status: 200, Rule: policy.Rule{Name: "modify_image"},
+			Do: httpapi.On(a.svc.Image, a.updateImage)},
+		{Method: "DELETE", Path: "/images/{image_id}", Status: 204,
+			Rule: policy.Rule{Name: "delete_image", Check: ownImage, Scope: scope},
+			Do:   httpapi.On(a.missing("Failed to find image %s to delete"), a.deleteImage)},
+		{Method: "POST", Path: "/images/{image_id}/actions/deactivate", Status: 204,
+			Rule: policy.Rule{Name: "deactivate", Check: ownImage, Scope: scope},
+			Do:   httpapi.On(a.svc.Image, a.deactivate)},
+		{Method: "POST", Path: "/images/{image_id}/actions/reactivate", Status: 204,
+			Rule: policy.Rule{Name: "reactivate", Check: ownImage, Scope: scope},
+			Do:   httpapi.On(a.svc.Image, a.reactivate)},
+	}
+}
+
+// missing finds an image and words its absence.
+func (a *API) missing(sentence string) func(context.Context, string) (glance.Image, error) {
+	return func(ctx context.Context, id string) (glance.Image, error) {
+		img, err := a.svc.Image(ctx, id)
+		if fault.Is(err, http.StatusNotFound) {
+			err = fault.NotFound(sentence, id)
+		}
+		return img, err
+	}
+}
+
+// Attributes that a request may not have in it, by the sentence it gets.
+var (
+	disallowed = []string{"direct_url", "self", "file", "schema", "stores"}
+	readOnly   = []string{"created_at", "updated_at", "status", "checksum", "os_hash_algo", "os_hash_value", "size", "virtual_size"}
+	reserved   = []string{"location", "locations", "deleted", "deleted_at"}
+)
+
+func readOnlyFault(name string) error {
+	return fault.Forbidden("Attribute '%s' is read-only.", name)
+}
+
+func reservedFault(name string) error {
+	return fault.Forbidden("Attribute '%s' is reserved.", name)
+}
+
+func isReserved(name string) bool {
+	return slices.Contains(reserved, name) || strings.HasPrefix(name, glance.ReservedNamespace)
+}
+
+func (a *API) createImage(c *httpapi.Call) (createdImage, error) {
+	want, err := a.imageOf(c)
+	if err != nil {
+		return createdImage{}, err
+	}
+	if err := mayAdd(c, want); err != nil {
+		return createdImage{}, err
+	}
+	img, err := a.svc.CreateImage(c.Ctx(), want)
+	return createdImage{imageView{img}, c.BaseURL(), a.svc.Backends()}, err
+}
+
+// imageOf is the image that the body describes.
+func (a *API) imageOf(c *httpapi.Call) (glance.Image, error) {
+	img := a.svc.NewImage(c.Caller.ProjectID)
+	v, err := body(c)
+	if err != nil {
+		return img, err
+	}
+	obj, ok := v.(map[string]any)
+	if !ok {
+		return img, fault.BadRequest("Unexpected body type. Expected list/dict.")
+	}
+	if err := checkNew(obj); err != nil {
+		return img, err
+	}
+	for name, v := range obj {
+		if name == "id" {
+			img.ID = v.(string)
+			continue
+		}
+		if err := service.Set(&img, name, plain(v)); err != nil {
+			return img, err
+		}
+	}
+	return img, nil
+}
+
+// checkNew refuses what a new image may not have.
+func checkNew(obj map[string]any) error {
+	for _, name := range disallowed {
+		if _, there := obj[name]; there {
+			return readOnlyFault(name)
+		}
+	}
+	if err := imageSchema.check(obj); err != nil {
+		return err
+	}
+	for name := range obj {
+		switch {
+		case utf8.RuneCountInString(name) > 255:
+			return fault.BadRequest("Custom property should not be greater than 255 characters.")
+		case isReserved(name):
+			return reservedFault(name)
+		case slices.Contains(readOnly, name):
+			return readOnlyFault(name)
+		}
+	}
+	return nil
+}
+
+// plain turns a checked value into what the service takes.
+func plain(v any) any {
+	switch t := v.(type) {
+	case json.Number:
+		n, _ := t.Int64()
+		return n
+	case []any:
+		list := make([]string, len(t))
+		for i, e := range t {
+			list[i], _ = e.(string)
+		}
+		return list
+	}
+	return v
+}
+
+func mayAdd(c *httpapi.Call, want glance.Image) error {
+	target := policy.Target{"project_id": want.Owner, "owner": want.Owner, "visibility": string(want.Visibility)}
+	if err := enforce(c, "add_image", target); err != nil {
+		if want.Owner != c.Caller.ProjectID {
+			return fault.Forbidden("You are not permitted to create images owned by '%s'", want.Owner)
+		}
+		return err
+	}
+	return enforceVisibility(c, want.Visibility, target)
+}
+
+func (a *API) showImage(_ *httpapi.Call, img glance.Image) (imageView, error) {
+	return imageView{img}, nil
+}
+
+func (a *API) deleteImage(c *httpapi.Call, img glance.Image) (httpapi.None, error) {
+	err := a.svc.DeleteImage(c.Ctx(), img.ID)
+	if fault.Is(err, http.StatusNotFound) {
+		err = fault.NotFound("Failed to find image %s to delete", img.ID)
+	}
+	return httpapi.None{}, err
+}
+
+func (a *API) deactivate(c *httpapi.Call, img glance.Image) (httpapi.None, error) {
+	return httpapi.None{}, a.svc.Deactivate(c.Ctx(), img.ID)
+}
+
+func (a *API) reactivate(c *httpapi.Call, img glance.Image) (httpapi.None, error) {
+	return httpapi.None{}, a.svc.Reactivate(c.Ctx(), img.ID)
+}
+
+// imageView is an image as clients see it: its properties beside its attributes.
+type imageView struct{ glance.Image }
+
+// attributesView are the attributes, in the original's order.
+type attributesView struct {
+	Name            *string  `json:"name"`
+	DiskFormat      *string  `json:"disk_format"`
+	ContainerFormat *string  `json:"container_format"`
+	Visibility      string   `json:"visibility"`
+	Size            *int64   `json:"size"`
+	VirtualSize     *int64   `json:"virtual_size"`
+	Status          string   `json:"status"`
+	Checksum        *string  `json:"checksum"`
+	Protected       bool     `json:"protected"`
+	MinRAM          int64    `json:"min_ram"`
+	MinDisk         int64    `json:"min_disk"`
+	Owner           *string  `json:"owner"`
+	Hidden          bool     `json:"os_hidden"`
+	HashAlgo        *string  `json:"os_hash_algo"`
+	HashValue       *string  `json:"os_hash_value"`
+	ID              string   `json:"id"`
+	CreatedAt       string   `json:"created_at"`
+	UpdatedAt       string   `json:"updated_at"`
+	Tags            []string `json:"tags"`
+	Self            string   `json:"self"`
+	File            string   `json:"file"`
+	Schema          string   `json:"schema"`
+	Stores          string   `json:"stores,omitempty"`
+}
+
+// MarshalJSON writes properties and attributes into one object.
+func (v imageView) MarshalJSON() ([]byte, error) {
+	attributes, err := json.Marshal(v.attributes())
+	if err != nil || len(v.Properties) == 0 {
+		return attributes, err
+	}
+	properties, err := json.Marshal(v.Properties)
+	if err != nil {
+		return nil, err
+	}
+	properties[len(properties)-1] = ','
+	return append(properties, attributes[1:]...), nil
+}
+
+func (v imageView) attributes() attributesView {
+	href := "/v2/images/" + v.ID
+	view := attributesView{
+		Name: known(v.Name, v.Named), DiskFormat: some(v.DiskFormat), ContainerFormat: some(v.ContainerFormat),
+		Visibility: string(v.Visibility), Size: known(v.Size, v.Size != glance.None),
+		VirtualSize: known(v.VirtualSize, v.VirtualSize != glance.None), Status: string(v.Status),
+		Checksum: some(v.Checksum), Protected: v.Protected, MinRAM: v.MinRAM, MinDisk: v.MinDisk, Owner: some(v.Owner),
+		Hidden: v.Hidden, HashAlgo: some(v.HashAlgo), HashValue: some(v.HashValue), ID: v.ID,
+		CreatedAt: isoTime(v.CreatedAt), UpdatedAt: isoTime(v.UpdatedAt), Tags: v.Tags,
+		Self: href, File: href + "/file", Schema: "/v2/schemas/image", Stores: v.Store}
+	return view
+}
+
+func isoTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }
+
+// known is nil for what is not known.
+func known[T any](v T, ok bool) *T {
+	if !ok {
+		return nil
+	}
+	return &v
+}
+
+func some(s string) *string { return known(s, s != "") }
+
+// createdImage is a new image and where to go with it.
+type createdImage struct {
+	imageView
+	base   string
+	stores []service.Backend
+}
+
+// Headers say where the image is and which stores may take its bytes.
+func (v createdImage) Headers() http.Header {
+	ids := make([]string, len(v.stores))
+	for i, s := range v.stores {
+		ids[i] = s.ID
+	}
+	return http.Header{"Location": {v.base + "/v2/images/" + v.ID}, "Openstack-Image-Store-Ids": {strings.Join(ids, ",")}}
+}

@@ -1,0 +1,57 @@
+package service
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Config are the options of the Image service, under the original's names. A
+// negative quota is unlimited.
+type Config struct {
+	ImageSizeCap       int64  `yaml:"image_size_cap"`       // bytes of one image
+	UserStorageQuota   string `yaml:"user_storage_quota"`   // bytes of a project's images: "10GB"; "0" is unlimited
+	ImageMemberQuota   int    `yaml:"image_member_quota"`   // members of one image
+	ImagePropertyQuota int    `yaml:"image_property_quota"` // properties of one image
+	ImageTagQuota      int    `yaml:"image_tag_quota"`      // tags of one image
+	LimitParamDefault  int    `yaml:"limit_param_default"`  // images of a page that names no limit
+	APILimitMax        int    `yaml:"api_limit_max"`        // images of any page
+
+	// RequireImageFormatMatch refuses bytes in which the declared disk format
+	// was not recognised. Bytes of another format than the declared one, and
+	// dangerous ones, are refused in any case.
+	RequireImageFormatMatch bool `yaml:"require_image_format_match"`
+}
+
+// DefaultConfig is what holds where nothing is configured.
+func DefaultConfig() Config {
+	return Config{ImageSizeCap: 1 << 40, UserStorageQuota: "0", ImageMemberQuota: 128, ImagePropertyQuota: 128,
+		ImageTagQuota: 128, LimitParamDefault: 25, APILimitMax: 1000}
+}
+
+// Check reports every option that makes no sense.
+func (c *Config) Check() error {
+	var errs []error
+	if c.ImageSizeCap < 1 {
+		errs = append(errs, fmt.Errorf("image_size_cap: %d is no size", c.ImageSizeCap))
+	}
+	if c.LimitParamDefault < 1 || c.APILimitMax < 1 {
+		errs = append(errs, errors.New("limit_param_default and api_limit_max: a page has at least one image"))
+	}
+	if _, err := parseSize(c.UserStorageQuota); err != nil {
+		errs = append(errs, fmt.Errorf("user_storage_quota: %w", err))
+	}
+	return errors.Join(errs...)
+}
+
+// parseSize reads "10", "10B", "10KB", "10MB", "10GB" or "10TB" as bytes.
+func parseSize(text string) (int64, error) {
+	number := strings.TrimRight(text, "BKMGT")
+	shift, ok := map[string]int{"": 0, "B": 0, "KB": 10, "MB": 20, "GB": 30, "TB": 40}[text[len(number):]]
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || !ok || n < 0 || n > 1<<62>>shift {
+		return 0, fmt.Errorf("%q is no size: want a number and B, KB, MB, GB or TB", text)
+	}
+	return n << shift, nil
+}

@@ -1,0 +1,301 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"time"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/blob"
+	"nacre/internal/glance/format"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/uuid"
+)
+
+// lease is how long an upload is believed alive after its last renewal.
+const lease = 30 * time.Second
+
+// Data is what a client uploads.
+type Data struct {
+	Body     io.Reader
+	Length   int64  // bytes that the transfer announces, or glance.None
+	Expected *int64 // bytes that the client wants checked
+	Store    string // ID of the store; "" is the default
+}
+
+// Upload gives a queued image its bytes. It returns when they are durable and
+// the image is active; after an error the image is queued and has no bytes.
+func (s *Service) Upload(ctx context.Context, id string, data Data) error {
+	to := &s.backends[0]
+	if data.Store != "" {
+		to = s.backend(data.Store)
+	}
+	if to == nil {
+		return fault.BadRequest("Unknown scheme '%s' found in URI", data.Store)
+	}
+	up := glance.Upload{ImageID: id, ID: uuid.New(), Worker: s.worker, ExpiresAt: s.clock.Now().Add(lease)}
+	s.enter(up)
+	defer s.leave(up)
+	img, err := s.store.BeginUpload(ctx, up, s.clock.Now())
+	if err != nil {
+		return missing(err, id)
+	}
+	s.notify(ctx, "image.prepare", img)
+	if err := s.fillImage(ctx, up, &img, to, data); err != nil {
+		return uploadFault(err, id)
+	}
+	slog.InfoContext(ctx, "image uploaded", "image", id, "store", to.ID, "bytes", img.Size)
+	s.notify(ctx, "image.upload", img)
+	s.notify(ctx, "image.activate", img)
+	return nil
+}
+
+// fillImage takes the bytes and makes the image active, or undoes everything.
+func (s *Service) fillImage(ctx context.Context, up glance.Upload, img *glance.Image, to *Backend, data Data) error {
+	kept, stop := s.keep(ctx, up)
+	defer stop()
+	committed := false
+	err := s.receive(kept, up, img, to, data)
+	if err == nil {
+		committed = true
+		err = s.finish(kept, up, img)
+	}
+	if err != nil {
+		s.abandon(context.WithoutCancel(ctx), up, to, committed)
+		return err
+	}
+	img.Status = glance.Active
+	return nil
+}
+
+// receive writes, hashes and inspects the bytes, and commits them if they are
+// what they should be.
+func (s *Service) receive(ctx context.Context, up glance.Upload, img *glance.Image, to *Backend, data Data) error {
+	limit, err := s.room(ctx, img.Owner, data.Length)
+	if err != nil {
+		return err
+	}
+	out, err := to.Blobs.Create(ctx, img.ID, up.ID)
+	if err != nil {
+		return err
+	}
+	d := newDigest(out)
+	err = d.copy(ctx, data.Body, limit)
+	if errors.Is(err, errTooLong) {
+		err = s.tooLarge(d.size, limit)
+	}
+	if err == nil && data.Expected != nil && *data.Expected != d.size {
+		err = fault.BadRequest("Size mismatch: expected %d bytes, got %d bytes", *data.Expected, d.size)
+	}
+	if err == nil {
+		err = s.describe(ctx, img, d)
+	}
+	if err != nil {
+		return errors.Join(err, out.Abort())
+	}
+	img.Store = to.ID
+	return out.Commit()
+}
+
+// describe writes down what the bytes turned out to be.
+func (s *Service) describe(ctx context.Context, img *glance.Image, d *digest) error {
+	img.Size, img.VirtualSize = d.size, glance.None
+	img.Checksum, img.HashAlgo, img.HashValue = d.checksum(), "sha512", d.hash()
+	found := d.inspect.Result()
+	if img.ContainerFormat != "bare" {
+		return found.Safe() // the disk, if any, is inside of something else
+	}
+	size, err := found.Verify(img.DiskFormat)
+	var lie *format.Mismatch
+	if errors.As(err, &lie) && lie.Unknown && !s.config.RequireImageFormatMatch {
+		slog.WarnContext(ctx, "image format not recognised", "image", img.ID, "format", img.DiskFormat)
+		return nil
+	}
+	if size > 0 {
+		img.VirtualSize = size
+	}
+	return err
+}
+
+// room is how many bytes an image of that owner may have, or why not length.
+func (s *Service) room(ctx context.Context, owner string, length int64) (int64, error) {
+	limit := s.config.ImageSizeCap
+	if s.quota > 0 {
+		used, err := s.store.Bytes(ctx, owner)
+		if err != nil {
+			return 0, fmt.Errorf("count the project's bytes: %w", err)
+		}
+		limit = min(limit, s.quota-used)
+	}
+	if length > limit || limit <= 0 {
+		return 0, s.tooLarge(max(length, 0), limit)
+	}
+	return limit, nil
+}
+
+func (s *Service) tooLarge(size, limit int64) error {
+	if limit >= s.config.ImageSizeCap {
+		return fault.TooLarge("The incoming image is too large: The provided image is too large.")
+	}
+	return fault.TooLarge("Image exceeds the storage quota: The size of the data %d will exceed the limit. "+
+		"%d bytes remaining.", size, max(limit, 0))
+}
+
+// finish makes the image active, unless its owner has used up the quota by
+// another upload meanwhile.
+func (s *Service) finish(ctx context.Context, up glance.Upload, img *glance.Image) error {
+	return s.store.FinishUpload(ctx, up, *img, s.clock.Now(), func(others int64) error {
+		left := int64(math.MaxInt64)
+		if s.quota > 0 {
+			left = s.quota - others
+		}
+		if img.Size > left {
+			return s.tooLarge(img.Size, left)
+		}
+		return nil
+	})
+}
+
+// abandon leaves the image queued and without bytes. What it cannot do, for
+// the database or the store is away, the healing loop does.
+func (s *Service) abandon(ctx context.Context, up glance.Upload, to *Backend, committed bool) {
+	ctx, cancel := context.WithTimeout(ctx, lease)
+	defer cancel()
+	var err error
+	if committed {
+		err = s.uncommit(ctx, up, to)
+	}
+	if err == nil {
+		err = s.store.AbortUpload(ctx, up, s.clock.Now())
+	}
+	if err != nil {
+		slog.WarnContext(ctx, "upload not undone yet", "image", up.ImageID, "error", err)
+	}
+}
+
+// uncommit removes committed bytes that no image describes: while the upload
+// is held nobody else's can be there, and a deleted image never gets others.
+func (s *Service) uncommit(ctx context.Context, up glance.Upload, to *Backend) error {
+	up.ExpiresAt = s.clock.Now().Add(lease)
+	err := s.store.RenewUpload(ctx, up)
+	if errors.Is(err, glance.ErrUploadLost) {
+		known, kerr := s.store.Known(ctx, []string{up.ImageID})
+		if kerr != nil || known[up.ImageID].Status != glance.Deleted {
+			return kerr
+		}
+	} else if err != nil {
+		return err
+	}
+	return to.Blobs.Delete(ctx, up.ImageID)
+}
+
+// keep renews the upload until stop is called. The context ends with
+// glance.ErrUploadLost when the image is not ours any more.
+func (s *Service) keep(ctx context.Context, up glance.Upload) (kept context.Context, stop func()) {
+	kept, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(lease / 3)
+		defer tick.Stop()
+		for {
+			select {
+			case <-kept.Done():
+				return
+			case <-tick.C:
+			}
+			if err := s.renew(kept, &up); err != nil {
+				cancel(err)
+				return
+			}
+		}
+	}()
+	return kept, func() { cancel(nil); <-done }
+}
+
+// renew tries once; it gives up only when the lease cannot be believed in any more.
+func (s *Service) renew(ctx context.Context, up *glance.Upload) error {
+	next := *up
+	next.ExpiresAt = s.clock.Now().Add(lease)
+	err := s.store.RenewUpload(ctx, next)
+	switch {
+	case err == nil:
+		*up = next
+		return nil
+	case errors.Is(err, glance.ErrUploadLost) || s.clock.Now().After(up.ExpiresAt):
+		return glance.ErrUploadLost
+	}
+	slog.WarnContext(ctx, "upload not renewed", "image", up.ImageID, "error", err)
+	return nil
+}
+
+// enter and leave tell the healing loop what this process is busy with.
+func (s *Service) enter(up glance.Upload) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live[up.ID] = true
+}
+
+func (s *Service) leave(up glance.Upload) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, up.ID)
+}
+
+func (s *Service) busy(up glance.Upload) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.live[up.ID]
+}
+
+// uploadFault words what ended an upload.
+func uploadFault(err error, id string) error {
+	var lie *format.Mismatch
+	var unsafe *format.Unsafe
+	var source errSource
+	switch {
+	case errors.Is(err, glance.ErrUploadLost):
+		return fault.Gone("Image %s could not be found after upload. The image may have been deleted during the "+
+			"upload, cleaning up the chunks uploaded.", id)
+	case errors.Is(err, blob.ErrFull):
+		return fault.TooLarge("Image storage media is full: There is not enough disk space on the image storage media.").Cause(err)
+	case errors.Is(err, blob.ErrDenied):
+		return fault.Unavailable("Insufficient permissions on image storage media: " +
+			"Permission to write image storage media denied.").Cause(err)
+	case errors.As(err, &lie):
+		return unfit(lie.Reason)
+	case errors.As(err, &unsafe):
+		return unfit("Image failed safety checks").Cause(unsafe)
+	case errors.As(err, &source):
+		return fault.BadRequest("The image data ended before its end.").Cause(err)
+	}
+	return missing(err, id)
+}
+
+// unfit is the original's 415 of an image that is not what it should be.
+func unfit(why string) *fault.Fault {
+	f := fault.Unsupported("The request media type application/octet-stream is not supported by this server.\n")
+	f.Detail = why
+	return f
+}
+
+// ErrNoData is an image without bytes.
+var ErrNoData = errors.New("the image has no data")
+
+// Open reads the image's bytes from offset. ErrNoData if it has none.
+func (s *Service) Open(ctx context.Context, img glance.Image, offset int64) (io.ReadCloser, error) {
+	b := s.backend(img.Store)
+	if b == nil {
+		return nil, ErrNoData
+	}
+	r, err := b.Blobs.Open(ctx, img.ID, offset)
+	if errors.Is(err, blob.ErrNotFound) {
+		slog.ErrorContext(ctx, "image bytes are missing", "image", img.ID, "store", img.Store)
+		return nil, ErrNoData
+	}
+	return r, err
+}

@@ -1,0 +1,127 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/blob"
+	"nacre/internal/oslo/uuid"
+)
+
+// healUploads ends the uploads whose process is dead: those that were not
+// renewed, and those of this worker that it knows nothing about, since it was
+// another process then.
+func (s *Service) healUploads(ctx context.Context) error {
+	all, err := s.store.Uploads(ctx)
+	if err != nil {
+		return fmt.Errorf("list uploads: %w", err)
+	}
+	var errs []error
+	for _, up := range all {
+		orphan := up.Worker == s.worker && !s.busy(up)
+		if orphan || s.clock.Now().After(up.ExpiresAt) {
+			errs = append(errs, s.heal(ctx, up))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// heal takes a dead upload over, removes what it wrote and gives up.
+func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
+	up := s.claim(dead.ImageID)
+	s.enter(up)
+	defer s.leave(up)
+	if err := s.store.TakeUpload(ctx, dead, up); errors.Is(err, glance.ErrUploadLost) {
+		return nil // it lives, or somebody else heals it
+	} else if err != nil {
+		return err
+	}
+	for _, b := range s.backends {
+		if err := errors.Join(b.Blobs.Discard(ctx, dead.ImageID, dead.ID), b.Blobs.Delete(ctx, dead.ImageID)); err != nil {
+			return err
+		}
+	}
+	slog.WarnContext(ctx, "dead upload undone", "image", dead.ImageID, "worker", dead.Worker)
+	return s.store.AbortUpload(ctx, up, s.clock.Now())
+}
+
+func (s *Service) claim(imageID string) glance.Upload {
+	return glance.Upload{ImageID: imageID, ID: uuid.New(), Worker: s.worker, ExpiresAt: s.clock.Now().Add(lease)}
+}
+
+// tidyBlobs removes what no image needs: bytes of deleted images, bytes of
+// queued ones, pieces of uploads that are over. Objects of images that the
+// database never knew are reported and left alone, for it may be the wrong
+// database.
+func (s *Service) tidyBlobs(ctx context.Context) error {
+	var errs []error
+	for _, b := range s.backends {
+		errs = append(errs, s.tidy(ctx, b.Blobs))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) tidy(ctx context.Context, b blob.Store) error {
+	var objects []blob.Object
+	var ids []string
+	err := b.Objects(ctx, func(o blob.Object) error {
+		objects, ids = append(objects, o), append(ids, o.Image)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	known, err := s.store.Known(ctx, ids)
+	if err != nil {
+		return err
+	}
+	held, err := s.uploadIDs(ctx) // after the objects: an upload is recorded before it writes
+	if err != nil {
+		return err
+	}
+	var errs []error
+	strangers := 0
+	for _, o := range objects {
+		k, ok := known[o.Image]
+		switch {
+		case o.Upload != "" && !held[o.Upload]:
+			errs = append(errs, b.Discard(ctx, o.Image, o.Upload))
+		case o.Upload != "":
+		case !ok:
+			strangers++
+		case k.Status == glance.Deleted:
+			errs = append(errs, b.Delete(ctx, o.Image))
+		case k.Status == glance.Queued && !k.Uploading:
+			errs = append(errs, s.empty(ctx, b, o.Image))
+		}
+	}
+	if strangers > 0 {
+		slog.WarnContext(ctx, "objects of unknown images", "count", strangers)
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Service) uploadIDs(ctx context.Context) (map[string]bool, error) {
+	all, err := s.store.Uploads(ctx)
+	held := make(map[string]bool, len(all))
+	for _, up := range all {
+		held[up.ID] = true
+	}
+	return held, err
+}
+
+// empty removes the bytes of a queued image while nobody may upload to it.
+func (s *Service) empty(ctx context.Context, b blob.Store, imageID string) error {
+	up := s.claim(imageID)
+	s.enter(up)
+	defer s.leave(up)
+	if err := s.store.ClaimQueued(ctx, up); errors.Is(err, glance.ErrUploadLost) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return errors.Join(b.Delete(ctx, imageID), s.store.AbortUpload(ctx, up, s.clock.Now()))
+}

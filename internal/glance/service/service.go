@@ -1,0 +1,107 @@
+// Package service says what each call of the Image service means: it looks up,
+// refuses, records and returns. The sentences that a tenant reads are written
+// here. Permissions are asked at the door; what a caller may not see is 404
+// here already.
+package service
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/blob"
+	"nacre/internal/glance/store"
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/loop"
+	"nacre/internal/oslo/messaging"
+)
+
+// Notifier publishes events; a messaging.Bus is one.
+type Notifier interface {
+	Notify(ctx context.Context, e messaging.Event) error
+}
+
+// Backend is a store of image bytes under its name.
+type Backend struct {
+	ID          string
+	Description string
+	Blobs       blob.Store
+}
+
+// Deps is what the service needs.
+type Deps struct {
+	Store    *store.Store
+	Backends []Backend // the first is the default
+	Worker   string    // name of this process, the same after a restart, no other's
+	Clock    clock.Clock
+	Events   Notifier // nil: nobody listens
+	Config   Config
+}
+
+// Service is the Image service.
+type Service struct {
+	store    *store.Store
+	backends []Backend
+	worker   string
+	clock    clock.Clock
+	events   Notifier
+	config   Config
+	quota    int64 // bytes of a project's images; 0 is unlimited
+
+	mu   sync.Mutex
+	live map[string]bool // IDs of the uploads that this process is busy with
+}
+
+// New checks what it is given.
+func New(d Deps) (*Service, error) {
+	if err := d.Config.Check(); err != nil {
+		return nil, fmt.Errorf("glance: %w", err)
+	}
+	if len(d.Backends) == 0 || d.Worker == "" {
+		return nil, fmt.Errorf("glance: a store and a worker name are needed")
+	}
+	quota, err := parseSize(d.Config.UserStorageQuota)
+	if err != nil {
+		return nil, err
+	}
+	if d.Clock == nil {
+		d.Clock = clock.System
+	}
+	return &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events,
+		config: d.Config, quota: quota, live: map[string]bool{}}, nil
+}
+
+// Config is what the service was configured with.
+func (s *Service) Config() Config { return s.config }
+
+// Backends are the stores, the default one first.
+func (s *Service) Backends() []Backend { return s.backends }
+
+// Loops heal what crashes leave.
+func (s *Service) Loops() []loop.Loop {
+	return []loop.Loop{
+		{Name: "image_uploads", Every: 10 * time.Second, Run: s.healUploads},
+		{Name: "image_blobs", Every: 5 * time.Minute, Run: s.tidyBlobs},
+	}
+}
+
+// seenBy is what the caller may see.
+func seenBy(ctx context.Context) glance.Visible {
+	caller := auth.Caller(ctx)
+	return glance.Visible{All: caller.Admin, Project: caller.ProjectID}
+}
+
+func (s *Service) backend(id string) *Backend {
+	for i := range s.backends {
+		if s.backends[i].ID == id {
+			return &s.backends[i]
+		}
+	}
+	return nil
+}
+
+// Ping reports whether the database answers.
+func (s *Service) Ping(ctx context.Context) error { return s.store.DB().Ping(ctx) }
