@@ -14,6 +14,14 @@ const (
 	QuotaInjectedFilePathBytes    = "injected_file_path_bytes"
 )
 
+// The resources of Neutron whose limits old microversions still show. They limit nothing here.
+const (
+	QuotaFixedIPs           = "fixed_ips"
+	QuotaFloatingIPs        = "floating_ips"
+	QuotaSecurityGroups     = "security_groups"
+	QuotaSecurityGroupRules = "security_group_rules"
+)
+
 // Unlimited is the limit of what has none.
 const Unlimited = -1
 
@@ -33,6 +41,10 @@ func DefaultLimits() Limits {
 		QuotaInjectedFiles:            5,
 		QuotaInjectedFileContentBytes: 10240,
 		QuotaInjectedFilePathBytes:    255,
+		QuotaFixedIPs:                 Unlimited,
+		QuotaFloatingIPs:              Unlimited,
+		QuotaSecurityGroups:           Unlimited,
+		QuotaSecurityGroupRules:       Unlimited,
 	}
 }
 
@@ -62,4 +74,17 @@ type Usage struct {
 	Instances int `bun:"instances"`
 	Cores     int `bun:"cores"`
 	RAM       int `bun:"ram"` // MB
+}
+
+// Of is how much of a resource is in use; 0 for what is not counted by project.
+func (u Usage) Of(resource string) int {
+	switch resource {
+	case QuotaInstances:
+		return u.Instances
+	case QuotaCores:
+		return u.Cores
+	case QuotaRAM:
+		return u.RAM
+	}
+	return 0
 }

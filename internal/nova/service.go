@@ -50,3 +50,11 @@ func (s Service) Topic() string {
 
 // ServiceFilter narrows a list of services; the zero value is all of them.
 type ServiceFilter struct{ Host, Binary string }
+
+// Heard is when the service reported or was changed last.
+func (s Service) Heard() time.Time {
+	if s.UpdatedAt != nil && s.UpdatedAt.After(s.LastSeenUp) {
+		return *s.UpdatedAt
+	}
+	return s.LastSeenUp
+}

@@ -36,7 +36,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		RequestIDHeaders: []string{"x-compute-request-id"},
 		Roots:            a.versionRoutes(), Table: a.table(),
 		Schemas: schemaFiles(), Formats: formats,
-		Rules: baseRules, AdminRule: "context_is_admin",
+		Rules: slices.Concat(baseRules, detailRules), AdminRule: "context_is_admin",
 		Fault: encodeFault, SchemaFault: schemaFault, Malformed: malformed, NotFound: notFound,
 	}, d)
 }
@@ -45,6 +45,8 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 func (a *API) table() httpapi.Table {
 	return slices.Concat(
 		a.serverRoutes(),
+		a.flavorRoutes(), a.extraSpecRoutes(), a.keypairRoutes(), a.quotaRoutes(), a.limitRoutes(),
+		a.serviceRoutes(), a.hypervisorRoutes(), a.zoneRoutes(), a.aggregateRoutes(),
 	)
 }
 

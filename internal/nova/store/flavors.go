@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 
 	"nacre/internal/nova"
 	"nacre/internal/oslo/db"
@@ -53,14 +52,11 @@ func (s *Store) FlavorsByID(ctx context.Context, ids []string) ([]nova.Flavor, e
 
 // InsertFlavor gives f its number and writes it. db.ErrDuplicate when the id or the name is taken.
 func (tx *Tx) InsertFlavor(ctx context.Context, f *nova.Flavor) error {
-	if err := db.Lock(ctx, tx.Tx, "flavors"); err != nil {
+	number, err := tx.nextNumber(ctx, "flavors")
+	if err != nil {
 		return err
 	}
-	last, err := db.Scan[int64](ctx, tx, "SELECT COALESCE(MAX(number), 0) FROM flavors")
-	if err != nil {
-		return fmt.Errorf("number flavors: %w", err)
-	}
-	f.Number, f.CreatedAt = last[0]+1, tx.clock.Now()
+	f.Number, f.CreatedAt = number, tx.clock.Now()
 	return flavors.Insert(ctx, tx, *f)
 }
 
