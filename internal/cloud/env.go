@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"nacre/internal/oslo/auth"
@@ -26,9 +27,10 @@ type Env struct {
 	Transport *keystoneauth.Transport
 	Metrics   *telemetry.Metrics
 
-	tokens auth.Validator
-	issue  func(ctx context.Context, user string) (token string, expires time.Time, err error)
-	fail   func(point string)
+	tokens    auth.Validator
+	validator atomic.Pointer[auth.Validator]
+	issue     func(ctx context.Context, user, project string) (token string, expires time.Time, err error)
+	fail      func(point string)
 }
 
 // Database is the URL of a service's own database.
@@ -56,10 +58,19 @@ func (e *Env) Door(service string) httpapi.Door {
 
 // Session is a service user's: clients of the other services.
 func (e *Env) Session(service string) *keystoneauth.Session {
-	cfg := keystoneauth.Config{AuthURL: e.URL(Keystone.Catalog.Port) + "/v3", Username: service, Password: e.Secrets.Services[service],
+	return e.session(service, e.Secrets.Services[service], "service")
+}
+
+// Admin is the session of the cloud's administrator.
+func (e *Env) Admin() *keystoneauth.Session {
+	return e.session("admin", e.Secrets.AdminPassword, "admin")
+}
+
+func (e *Env) session(user, password, project string) *keystoneauth.Session {
+	cfg := keystoneauth.Config{AuthURL: e.URL(Keystone.Catalog.Port) + "/v3", Username: user, Password: password, Project: project,
 		Region: e.Config.Region, Endpoints: map[string]string{}}
 	if e.issue != nil {
-		cfg.Issue = func(ctx context.Context) (string, time.Time, error) { return e.issue(ctx, service) }
+		cfg.Issue = func(ctx context.Context) (string, time.Time, error) { return e.issue(ctx, user, project) }
 	}
 	for _, s := range Services {
 		cfg.Endpoints[s.Catalog.Type] = e.URL(s.Catalog.Port) + s.Catalog.Path

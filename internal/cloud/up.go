@@ -30,6 +30,7 @@ type Cloud struct {
 	running []Running
 	servers []*http.Server
 	lock    *os.File
+	traces  func(context.Context) error // sends the last traces
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
 	failed  chan error
@@ -55,6 +56,13 @@ func (c *Cloud) start(ctx context.Context, cfg Config) error {
 	c.cancel = cancel
 	if err := c.listenOps(); err != nil {
 		return err
+	}
+	if cfg.Traces != "" {
+		stop, err := telemetry.ExportTraces(ctx, cfg.Traces, "nacre", cfg.Host)
+		if err != nil {
+			return err
+		}
+		c.traces = stop
 	}
 	for _, s := range Services {
 		for _, p := range s.Processes {
@@ -236,6 +244,9 @@ func (c *Cloud) Stop(ctx context.Context) error {
 		if c.running[i].Close != nil {
 			errs = append(errs, c.running[i].Close())
 		}
+	}
+	if c.traces != nil {
+		errs = append(errs, c.traces(ctx))
 	}
 	if c.Env != nil {
 		c.Env.Bus.Close()

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/policy"
+	"nacre/internal/oslo/trace"
 	"nacre/internal/oslo/uuid"
 )
 
@@ -34,7 +36,8 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rec := &recorder{ResponseWriter: w}
 	c := &Call{W: rec, R: r, api: a}
 	id := requestID(r)
-	c.R = r.WithContext(auth.WithRequestID(r.Context(), id))
+	ctx, span := trace.Start(auth.WithRequestID(r.Context(), id), a.svc.Name)
+	c.R = r.WithContext(ctx)
 	defer func() {
 		if p := recover(); p != nil {
 			if p == http.ErrAbortHandler {
@@ -43,13 +46,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			slog.ErrorContext(c.Ctx(), "a handler panicked", "service", a.svc.Name, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			c.fail(errors.New("panic"))
 		}
-		if a.door.Observe != nil {
-			name := ""
-			if c.Route != nil {
-				name = c.Route.Method + " " + c.Route.Path
-			}
-			a.door.Observe(c.R, name, rec.status, time.Since(start).Seconds())
-		}
+		a.observe(c, span, rec.status, time.Since(start))
 	}()
 	rec.Header().Set("x-openstack-request-id", id)
 	for k, vs := range a.svc.Headers {
@@ -59,6 +56,23 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rec.Header().Set(name, id)
 	}
 	a.serve(c)
+}
+
+// observe tells metrics and trace about an answered request.
+func (a *API) observe(c *Call, span trace.Span, status int, took time.Duration) {
+	name := ""
+	if c.Route != nil {
+		name = c.Route.Method + " " + c.Route.Path
+		span.Rename(a.svc.Name + " " + name)
+	}
+	if status >= http.StatusInternalServerError {
+		span.End(fmt.Errorf("status %d", status))
+	} else {
+		span.End(nil)
+	}
+	if a.door.Observe != nil {
+		a.door.Observe(c.R, name, status, took.Seconds())
+	}
 }
 
 // requestID is a fresh one, or that of a service which calls on behalf of a request.
@@ -350,12 +364,21 @@ func (c *Call) answer(v any) {
 		c.send(Response{Status: c.status})
 		return
 	}
-	body, err := json.Marshal(v)
+	body, err := Encode(v)
 	if err != nil {
 		c.fail(fmt.Errorf("encode answer: %w", err))
 		return
 	}
 	c.send(Response{Status: c.status, Body: body})
+}
+
+// Encode is JSON as the original writes it: <, > and & are not escaped.
+func Encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
 // send writes the answer, once.

@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"sync"
+
+	"nacre/internal/oslo/trace"
 )
 
 // Transport sends a request to the handler registered for its host, or over a socket.
@@ -39,10 +41,15 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	t.mu.RLock()
 	h := t.handlers[r.URL.Host]
 	t.mu.RUnlock()
-	if h == nil {
-		return t.sockets.RoundTrip(r)
+	ctx, span := trace.Start(r.Context(), "call "+r.Method+" "+r.URL.Host)
+	r = r.WithContext(ctx)
+	send := t.sockets.RoundTrip
+	if h != nil {
+		send = func(r *http.Request) (*http.Response, error) { return direct(h, r) }
 	}
-	return direct(h, r)
+	res, err := send(r)
+	span.End(err)
+	return res, err
 }
 
 // direct runs h in its own goroutine and hands its answer over as it is written.

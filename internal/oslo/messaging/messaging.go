@@ -17,6 +17,7 @@ import (
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/trace"
 )
 
 // DefaultTimeout bounds a Call whose context has no deadline.
@@ -124,7 +125,9 @@ func serve(ctx context.Context, methods Methods, data []byte) []byte {
 	} else if fn := methods[e.Method]; fn == nil {
 		a.Unknown = true
 	} else {
-		a = run(auth.WithRequestID(auth.WithCaller(ctx, e.Caller), e.RequestID), fn, e)
+		ctx, span := trace.Start(auth.WithRequestID(auth.WithCaller(ctx, e.Caller), e.RequestID), "message "+e.Method)
+		a = run(ctx, fn, e)
+		span.End(nil)
 	}
 	out, _ := json.Marshal(a)
 	return out

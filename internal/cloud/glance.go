@@ -1,0 +1,39 @@
+package cloud
+
+import (
+	"context"
+
+	"nacre/internal/glance/api"
+	"nacre/internal/glance/blob"
+	"nacre/internal/glance/service"
+	"nacre/internal/glance/store"
+)
+
+// Glance is the image service.
+var Glance = Service{Name: "glance", Catalog: Catalog{Type: "image", Port: 9292, Description: "OpenStack Image"},
+	Processes: []Process{{"glance-api", startGlance}}}
+
+func startGlance(ctx context.Context, env *Env) (Running, error) {
+	st, err := store.Open(ctx, env.Database("glance"))
+	if err != nil {
+		return Running{}, err
+	}
+	dir, err := env.Dir("glance", "images")
+	if err != nil {
+		return Running{}, err
+	}
+	files, err := blob.NewFile(dir)
+	if err != nil {
+		return Running{}, err
+	}
+	svc, err := service.New(service.Deps{Store: st, Backends: []service.Backend{{ID: "file", Description: "Files of this host", Blobs: files}},
+		Worker: "glance-api@" + env.Config.Host, Clock: env.Clock, Events: env.Bus, Config: service.DefaultConfig()})
+	if err != nil {
+		return Running{}, err
+	}
+	a, err := api.New(svc, env.Door("glance"))
+	if err != nil {
+		return Running{}, err
+	}
+	return Running{API: a, Work: loops(svc.Loops()), Close: st.DB().Close}, nil
+}

@@ -1,0 +1,82 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"nacre/internal/keystone/api"
+	"nacre/internal/keystone/service"
+	"nacre/internal/keystone/store"
+	"nacre/internal/keystone/token"
+	"nacre/internal/oslo/auth"
+)
+
+// Keystone is the identity service.
+var Keystone = Service{Name: "keystone", Catalog: Catalog{Type: "identity", Port: 5000, Path: "/v3", Description: "OpenStack Identity"},
+	Processes: []Process{{"keystone", startKeystone}}}
+
+// fernetKeys is how many keys are kept, [fernet_tokens] max_active_keys.
+const fernetKeys = 3
+
+func startKeystone(ctx context.Context, env *Env) (Running, error) {
+	st, err := store.Open(ctx, env.Database("keystone"))
+	if err != nil {
+		return Running{}, err
+	}
+	dir, err := env.Dir("keystone", "fernet-keys")
+	if err != nil {
+		return Running{}, err
+	}
+	keys, err := token.OpenRepository(dir, fernetKeys)
+	if err != nil {
+		return Running{}, err
+	}
+	svc := service.New(service.Deps{Store: st, Keys: keys, Clock: env.Clock, Config: service.Config{Expiration: env.Config.TokenExpiry}})
+	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
+		return Running{}, err
+	}
+	a, err := api.New(svc, env.Door("keystone"))
+	if err != nil {
+		return Running{}, err
+	}
+	env.identify(svc, svc.IssueFor)
+	return Running{API: a, Close: st.Close}, nil
+}
+
+// bootstrap lists what identity must know of this cloud.
+func bootstrap(env *Env) service.BootstrapConfig {
+	c := service.BootstrapConfig{AdminPassword: env.Secrets.AdminPassword, Region: env.Config.Region}
+	for _, s := range Services {
+		url := env.URL(s.Catalog.Port) + s.Catalog.Path
+		c.Services = append(c.Services, service.BootstrapService{Name: s.Name, Type: s.Catalog.Type, Description: s.Catalog.Description,
+			Public: url, Internal: url, Admin: url})
+	}
+	for _, u := range serviceUsers {
+		c.Users = append(c.Users, service.BootstrapUser{Name: u, Password: env.Secrets.Services[u]})
+	}
+	return c
+}
+
+// identify tells the other processes of this cloud who validates and issues tokens.
+func (e *Env) identify(v auth.Validator, issue func(ctx context.Context, user, project string) (string, time.Time, error)) {
+	e.validator.Store(&v)
+	e.issue = issue
+}
+
+// errNoIdentity is the answer before Keystone has started.
+var errNoIdentity = errors.New("the identity service has not started")
+
+// identity is the validator of this cloud.
+func (e *Env) identity() auth.Validator {
+	if v := e.validator.Load(); v != nil {
+		return *v
+	}
+	return absent{}
+}
+
+type absent struct{}
+
+func (absent) Validate(context.Context, string) (auth.Identity, error) {
+	return auth.Identity{}, errNoIdentity
+}

@@ -1,0 +1,126 @@
+package cloud
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/imagedata"
+	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
+	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+)
+
+// guestImage is the name of the image that the first run uploads.
+const guestImage = "minios"
+
+// Ready completes a start: credentials are written, and what a new cloud
+// begins with is there. It may be called again after any crash.
+func (c *Cloud) Ready(ctx context.Context) error {
+	if _, _, err := c.Env.WriteCredentials(); err != nil {
+		return err
+	}
+	if c.Env.Config.NoDefaults {
+		return nil
+	}
+	return c.ensureImage(ctx)
+}
+
+// ensureImage uploads the guest image once; an upload that broke off is done again.
+func (c *Cloud) ensureImage(ctx context.Context) error {
+	file := c.Env.Config.GuestImage
+	if file == "" {
+		return nil
+	}
+	done := filepath.Join(c.Env.Config.StateDir, "guest-image.done")
+	if _, err := os.Stat(done); err == nil {
+		return nil
+	}
+	data, err := os.Open(file)
+	if err != nil {
+		return fmt.Errorf("guest image: %w", err)
+	}
+	defer data.Close()
+	client, err := c.Env.Admin().Client(ctx, "image")
+	if err != nil {
+		return fmt.Errorf("guest image: %w", err)
+	}
+	pages, err := images.List(client, images.ListOpts{Name: guestImage}).AllPages(ctx)
+	if err != nil {
+		return fmt.Errorf("guest image: %w", err)
+	}
+	found, err := images.ExtractImages(pages)
+	if err != nil {
+		return fmt.Errorf("guest image: %w", err)
+	}
+	var img *images.Image
+	switch {
+	case len(found) == 0:
+		public := images.ImageVisibilityPublic
+		img, err = images.Create(ctx, client, images.CreateOpts{Name: guestImage, ContainerFormat: "bare", DiskFormat: "qcow2", Visibility: &public}).Extract()
+	case found[0].Status == images.ImageStatusQueued:
+		img = &found[0]
+	}
+	if err == nil && img != nil {
+		err = imagedata.Upload(ctx, client, img.ID, data).ExtractErr()
+	}
+	if err != nil {
+		return fmt.Errorf("guest image: %w", err)
+	}
+	return os.WriteFile(done, nil, 0o600)
+}
+
+// Summary tells the operator where things are and how to begin.
+func (c *Cloud) Summary(w io.Writer, took time.Duration) {
+	cfg := c.Env.Config
+	fmt.Fprintf(w, "\nThe cloud is up, in %s.\n\n", took.Round(time.Millisecond))
+	for _, s := range Services {
+		fmt.Fprintf(w, "  %-10s %s%s\n", s.Catalog.Type, c.Env.URL(s.Catalog.Port), s.Catalog.Path)
+	}
+	fmt.Fprintf(w, "  %-10s http://%s/metrics\n\n", "metrics", cfg.OpsListen)
+	fmt.Fprintf(w, "  credentials  %s\n               %s  (cloud \"nacre\")\n", filepath.Join(cfg.StateDir, "openrc"), filepath.Join(cfg.StateDir, "clouds.yaml"))
+	if names, err := c.networkNames(context.Background()); err != nil {
+		slog.Warn("networks are not known", "error", err)
+	} else {
+		fmt.Fprintf(w, "  networks     %s\n", names)
+	}
+	if cfg.GuestImage != "" && !cfg.NoDefaults {
+		fmt.Fprintf(w, "  image        %s\n", guestImage)
+		fmt.Fprintf(w, `
+  . %s
+  openstack keypair create --public-key ~/.ssh/id_ed25519.pub mine
+  openstack server create --wait --image %s --flavor m1.nano --network private --key-name mine first
+`, filepath.Join(cfg.StateDir, "openrc"), guestImage)
+	}
+	fmt.Fprintln(w, "\nCtrl-C stops the cloud; guests keep running and are taken up at the next start.")
+}
+
+func (c *Cloud) networkNames(ctx context.Context) (string, error) {
+	client, err := c.Env.Admin().Client(ctx, "network")
+	if err != nil {
+		return "", err
+	}
+	pages, err := networks.List(client, networks.ListOpts{}).AllPages(ctx)
+	if err != nil {
+		return "", err
+	}
+	all, err := networks.ExtractNetworks(pages)
+	if err != nil {
+		return "", err
+	}
+	if len(all) == 0 {
+		return "", errors.New("there are none")
+	}
+	out := ""
+	for i, n := range all {
+		if i > 0 {
+			out += ", "
+		}
+		out += n.Name
+	}
+	return out, nil
+}
