@@ -37,7 +37,7 @@ func newSum(img virt.Image) (sum, error) {
 	case "sha512":
 		return sum{sha512.New()}, nil
 	default:
-		return sum{}, fmt.Errorf("%w: image %s is hashed with %q, which is not known here", ErrImage, img.ID, img.HashAlgo)
+		return sum{}, fmt.Errorf("%w: image %s is hashed with %q, which is not known here", virt.ErrImage, img.ID, img.HashAlgo)
 	}
 }
 
@@ -58,7 +58,7 @@ func (s sum) check(img virt.Image, n int64) error {
 		return nil
 	}
 	if got := hex.EncodeToString(s.Sum(nil)); got != img.HashValue {
-		return fmt.Errorf("%w: image %s has %s %s, not %s", ErrImage, img.ID, img.HashAlgo, got, img.HashValue)
+		return fmt.Errorf("%w: image %s has %s %s, not %s", virt.ErrImage, img.ID, img.HashAlgo, got, img.HashValue)
 	}
 	return nil
 }

@@ -20,15 +20,12 @@ import (
 	"nacre/internal/oslo/uuid"
 )
 
-// ErrImage is returned (wrapped) for an image that must not or cannot be used: its bytes are not what they should be.
-// Trying again does not help.
-var ErrImage = errors.New("the image cannot be used")
-
 // Config are the options of a cache.
 type Config struct {
 	Dir     string        // absolute; made if absent
 	Images  virt.Images   // where the bytes come from
 	MinAge  time.Duration // how long an unused image is kept; default 24 h
+	Timeout time.Duration // of one download with its conversion; default 1 h
 	Convert Limits        // of one conversion
 	Log     *slog.Logger
 }
@@ -37,14 +34,14 @@ type Config struct {
 type Cache struct {
 	cfg Config
 
-	mu    sync.Mutex
-	locks map[string]*keyLock
+	mu      sync.Mutex // also held while a file's last use is written, and while a file is removed
+	flights map[string]*flight
 }
 
-// keyLock serialises those who want the same image.
-type keyLock struct {
-	sync.Mutex
-	users int
+// flight is a download under way, for all who want the image.
+type flight struct {
+	done chan struct{}
+	err  error
 }
 
 // Base is a raw file that an overlay can have as backing file.
@@ -57,6 +54,9 @@ type Base struct {
 func New(cfg Config) (*Cache, error) {
 	if cfg.MinAge == 0 {
 		cfg.MinAge = 24 * time.Hour
+	}
+	if cfg.Timeout == 0 {
+		cfg.Timeout = time.Hour
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -71,11 +71,11 @@ func New(cfg Config) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("image cache: %w", err)
 	}
-	return &Cache{cfg: cfg, locks: map[string]*keyLock{}}, nil
+	return &Cache{cfg: cfg, flights: map[string]*flight{}}, nil
 }
 
 // Base returns the image as a raw disk of at most maxBytes (0: any size), fetching it first if it is not there.
-// ErrImage.
+// virt.ErrImage, *virt.DiskTooSmallError.
 func (c *Cache) Base(ctx context.Context, img virt.Image, maxBytes int64) (Base, error) {
 	path, err := c.ensure(ctx, img, maxBytes)
 	if err != nil {
@@ -86,48 +86,59 @@ func (c *Cache) Base(ctx context.Context, img virt.Image, maxBytes int64) (Base,
 		return Base{}, fmt.Errorf("image cache: %w", err)
 	}
 	if maxBytes > 0 && info.Size() > maxBytes {
-		return Base{}, tooLarge(img, info.Size(), maxBytes)
+		return Base{}, fmt.Errorf("image %s: %w", img.ID, &virt.DiskTooSmallError{DiskBytes: maxBytes, ImageBytes: info.Size()})
 	}
 	return Base{Path: path, Bytes: info.Size()}, nil
-}
-
-func tooLarge(img virt.Image, bytes, maxBytes int64) error {
-	return fmt.Errorf("%w: image %s is a disk of %d bytes, the flavor's disk has %d", ErrImage, img.ID, bytes, maxBytes)
 }
 
 // ensure returns the file of an image once it is there.
 func (c *Cache) ensure(ctx context.Context, img virt.Image, maxBytes int64) (string, error) {
 	if !uuid.Valid(img.ID) {
-		return "", fmt.Errorf("%w: %q is no image's ID", ErrImage, img.ID)
+		return "", fmt.Errorf("%w: %q is no image's ID", virt.ErrImage, img.ID)
 	}
-	defer c.lock(img.ID)()
 	path := filepath.Join(c.cfg.Dir, img.ID)
-	now := time.Now()
-	if err := os.Chtimes(path, now, now); err == nil { // the time of the last use
-		return path, nil
+	for {
+		f := c.board(ctx, img, path, maxBytes)
+		if f == nil {
+			return path, nil
+		}
+		select {
+		case <-f.done:
+		case <-ctx.Done():
+			return "", fmt.Errorf("image %s is still being fetched: %w", img.ID, ctx.Err())
+		}
+		var small *virt.DiskTooSmallError
+		if errors.As(f.err, &small) && (maxBytes == 0 || maxBytes > small.DiskBytes) {
+			continue // that was for somebody with a smaller disk
+		}
+		return path, f.err
 	}
-	return path, c.fetch(ctx, img, path, maxBytes)
 }
 
-// lock waits for its turn with an image and returns the way to give it up.
-func (c *Cache) lock(id string) (unlock func()) {
+// board returns the download to wait for, nil if the image is there. A download goes on when those who wait for it
+// give up: they will come again.
+func (c *Cache) board(ctx context.Context, img virt.Image, path string, maxBytes int64) *flight {
 	c.mu.Lock()
-	l := c.locks[id]
-	if l == nil {
-		l = &keyLock{}
-		c.locks[id] = l
+	defer c.mu.Unlock()
+	if f := c.flights[img.ID]; f != nil {
+		return f
 	}
-	l.users++
-	c.mu.Unlock()
-	l.Lock()
-	return func() {
-		l.Unlock()
+	now := time.Now()
+	if err := os.Chtimes(path, now, now); err == nil { // the time of the last use
+		return nil
+	}
+	f := &flight{done: make(chan struct{})}
+	c.flights[img.ID] = f
+	go func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.cfg.Timeout)
+		defer cancel()
+		f.err = c.fetch(ctx, img, path, maxBytes)
 		c.mu.Lock()
-		defer c.mu.Unlock()
-		if l.users--; l.users == 0 {
-			delete(c.locks, id)
-		}
-	}
+		delete(c.flights, img.ID)
+		c.mu.Unlock()
+		close(f.done)
+	}()
+	return f
 }
 
 // fetch downloads an image, checks it and puts it into its place as a raw file.
@@ -186,16 +197,16 @@ func (c *Cache) toRaw(ctx context.Context, img virt.Image, part string, maxBytes
 		h, err := qcow2.ReadFile(part)
 		switch {
 		case err != nil:
-			return "", fmt.Errorf("%w: image %s: %w", ErrImage, img.ID, err)
+			return "", fmt.Errorf("%w: image %s: %w", virt.ErrImage, img.ID, err)
 		case h.BackingFile != "" || h.DataFile || h.Encrypted:
-			return "", fmt.Errorf("%w: image %s refers to another file or is encrypted", ErrImage, img.ID)
+			return "", fmt.Errorf("%w: image %s refers to another file or is encrypted", virt.ErrImage, img.ID)
 		case maxBytes > 0 && h.VirtualBytes > maxBytes:
-			return "", tooLarge(img, h.VirtualBytes, maxBytes)
+			return "", fmt.Errorf("image %s: %w", img.ID, &virt.DiskTooSmallError{DiskBytes: maxBytes, ImageBytes: h.VirtualBytes})
 		}
 		return part + "-raw", convert(ctx, c.cfg.Convert, "qcow2", part, part+"-raw")
 	case "vmdk":
 		if err := checkVMDK(part); err != nil {
-			return "", fmt.Errorf("%w: image %s: %w", ErrImage, img.ID, err)
+			return "", fmt.Errorf("%w: image %s: %w", virt.ErrImage, img.ID, err)
 		}
 		return part + "-raw", convert(ctx, c.cfg.Convert, "vmdk", part, part+"-raw")
 	case "vhd":
@@ -203,7 +214,7 @@ func (c *Cache) toRaw(ctx context.Context, img virt.Image, part string, maxBytes
 	case "vdi", "vhdx":
 		return part + "-raw", convert(ctx, c.cfg.Convert, img.DiskFormat, part, part+"-raw")
 	default:
-		return "", fmt.Errorf("%w: image %s has disk_format %q, which cannot be booted here", ErrImage, img.ID, img.DiskFormat)
+		return "", fmt.Errorf("%w: image %s has disk_format %q, which cannot be booted here", virt.ErrImage, img.ID, img.DiskFormat)
 	}
 }
 
@@ -253,7 +264,8 @@ func (c *Cache) Sweep(ctx context.Context, inUse map[string]bool, now time.Time)
 
 // remove deletes a cached file unless it was wanted since it was looked at.
 func (c *Cache) remove(e Entry, path string, now time.Time) error {
-	defer c.lock(e.ImageID)()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	info, err := os.Stat(path)
 	if err != nil || now.Sub(info.ModTime()) < c.cfg.MinAge {
 		return nil

@@ -24,10 +24,14 @@ const imageID = "11111111-2222-4333-8444-555555555555"
 type source struct {
 	data  []byte
 	opens atomic.Int32
+	gate  chan struct{} // if set, nothing comes before it is closed
 }
 
 func (s *source) Open(context.Context, string) (io.ReadCloser, error) {
 	s.opens.Add(1)
+	if s.gate != nil {
+		<-s.gate
+	}
 	return io.NopCloser(bytes.NewReader(s.data)), nil
 }
 
@@ -57,8 +61,8 @@ func leftovers(t *testing.T, c *Cache) {
 	if files, _ := filepath.Glob(filepath.Join(c.cfg.Dir, "*.part*")); len(files) > 0 {
 		t.Errorf("left behind: %v", files)
 	}
-	if len(c.locks) > 0 {
-		t.Errorf("locks left: %v", c.locks)
+	if len(c.flights) > 0 {
+		t.Errorf("downloads left: %v", c.flights)
 	}
 }
 
@@ -81,6 +85,25 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	if got, err := os.ReadFile(filepath.Join(c.cfg.Dir, imageID)); err != nil || !bytes.Equal(got, s.data) {
 		t.Error("the cached file differs", err)
+	}
+	leftovers(t, c)
+}
+
+// TestImpatience has the first who wants an image give up: the download goes on for the next.
+func TestImpatience(t *testing.T) {
+	s := &source{data: disk(), gate: make(chan struct{})}
+	c := newCache(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := c.Base(ctx, image("raw", s.data), 0); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	close(s.gate)
+	if _, err := c.Base(t.Context(), image("raw", s.data), 0); err != nil {
+		t.Error(err)
+	}
+	if n := s.opens.Load(); n != 1 {
+		t.Errorf("downloaded %d times", n)
 	}
 	leftovers(t, c)
 }
@@ -149,7 +172,7 @@ func TestRefusals(t *testing.T) {
 				tc.img = image(tc.img.DiskFormat, tc.data)
 			}
 			c := newCache(t, &source{data: tc.data})
-			if _, err := c.Base(t.Context(), tc.img, tc.max); !errors.Is(err, ErrImage) {
+			if _, err := c.Base(t.Context(), tc.img, tc.max); !errors.Is(err, virt.ErrImage) && !errors.As(err, new(*virt.DiskTooSmallError)) {
 				t.Errorf("error %v", err)
 			}
 			leftovers(t, c)

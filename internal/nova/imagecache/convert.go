@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"nacre/internal/nova/virt"
 )
 
 // Limits bound one run of qemu-img, whose input a tenant wrote.
@@ -48,5 +50,5 @@ func convert(ctx context.Context, limits Limits, format, from, to string) error 
 	if !errors.As(err, &exit) || ctx.Err() != nil {
 		return fmt.Errorf("convert image: %w", err)
 	}
-	return fmt.Errorf("%w: qemu-img: %s (%w)", ErrImage, strings.TrimSpace(string(out)), err)
+	return fmt.Errorf("%w: qemu-img: %s (%w)", virt.ErrImage, strings.TrimSpace(string(out)), err)
 }

@@ -110,6 +110,18 @@ type Hardware struct {
 	CPUQuota    int // quota:cpu_quota, microseconds
 }
 
+// RootDevice is the name of the root disk in a guest with this hardware, such as /dev/vda.
+func (h Hardware) RootDevice() string {
+	switch h.DiskBus {
+	case "scsi", "sata", "usb":
+		return "/dev/sda"
+	case "ide":
+		return "/dev/hda"
+	default:
+		return "/dev/vda"
+	}
+}
+
 // Metadata is written into the hypervisor's record of a guest, for whoever looks there. It has no effect.
 type Metadata struct {
 	ServerName  string
@@ -150,14 +162,16 @@ type ConsoleAddress struct {
 
 // Diagnostics are counters of a running guest since it started.
 type Diagnostics struct {
-	Power      PowerState
-	Hypervisor string // "qemu"
-	Uptime     time.Duration
-	CPUTimes   []time.Duration // one per virtual CPU
-	MemoryMB   int
-	UsedMB     int
-	Disks      []DiskCounters
-	Interfaces []InterfaceCounters
+	Power       PowerState
+	Hypervisor  string // "qemu"
+	Driver      string // "libvirt"
+	ConfigDrive bool
+	Uptime      time.Duration
+	CPUTimes    []time.Duration // one per virtual CPU
+	MemoryMB    int
+	UsedMB      int // 0 when the guest does not tell
+	Disks       []DiskCounters
+	Interfaces  []InterfaceCounters
 }
 
 // DiskCounters count one disk's requests.

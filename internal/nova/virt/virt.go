@@ -8,6 +8,7 @@ package virt
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 )
@@ -17,6 +18,18 @@ var ErrNoGuest = errors.New("no such guest on this host")
 
 // ErrState is returned (wrapped) when a guest cannot get into the wanted state from the one it is in.
 var ErrState = errors.New("the guest's state does not allow this")
+
+// ErrImage is returned (wrapped) for an image whose bytes are not what they should be or that cannot be booted. Trying again
+// does not help.
+var ErrImage = errors.New("the image is unacceptable")
+
+// DiskTooSmallError says that an image is a larger disk than the flavor has.
+type DiskTooSmallError struct{ DiskBytes, ImageBytes int64 }
+
+// Error tells both sizes.
+func (e *DiskTooSmallError) Error() string {
+	return fmt.Sprintf("the flavor's disk has %d bytes, the image is a disk of %d", e.DiskBytes, e.ImageBytes)
+}
 
 // Driver runs guests on one host. Any method may be called again after a crash, with the same arguments, and then
 // finishes what the first call began. Methods on different guests may run at the same time; calls for one guest are
@@ -79,6 +92,12 @@ type VolumeAttacher interface {
 	AttachVolume(ctx context.Context, id string, v Volume) error
 	// DetachVolume returns once the guest does not use the disk any more. Its absence is success. ErrNoGuest.
 	DetachVolume(ctx context.Context, id, volumeID string) error
+}
+
+// Housekeeper is implemented by drivers that collect rubbish over time.
+type Housekeeper interface {
+	// Housekeep removes what no guest needs any more, such as cached images, as of now.
+	Housekeep(ctx context.Context, now time.Time) error
 }
 
 // Images is where a driver gets an image's bytes from when its cache lacks them.

@@ -333,7 +333,7 @@ func (d *Driver) Diagnostics(_ context.Context, id string) (out virt.Diagnostics
 		if g.power != virt.Running && g.power != virt.Paused {
 			return fmt.Errorf("diagnostics of %s: %w", id, virt.ErrState)
 		}
-		out = virt.Diagnostics{Power: g.power, Hypervisor: "fake", Uptime: time.Since(g.started), MemoryMB: g.MemoryMB,
+		out = virt.Diagnostics{Power: g.power, Driver: "fake", Hypervisor: "fake", Uptime: time.Since(g.started), MemoryMB: g.MemoryMB,
 			CPUTimes: make([]time.Duration, g.VCPUs), Disks: make([]virt.DiskCounters, 1)}
 		for _, n := range g.Interfaces {
 			out.Interfaces = append(out.Interfaces, virt.InterfaceCounters{MAC: n.MAC})

@@ -12,6 +12,7 @@ import (
 // The names of a guest's files in its directory.
 const (
 	rootFile      = "disk"
+	cdFile        = "disk.cd" // instead of rootFile, of an ISO image
 	ephemeralFile = "disk.eph0"
 	swapFile      = "disk.swap"
 	configFile    = "disk.config"
@@ -28,12 +29,11 @@ const (
 
 // definition is what a domain is made of.
 type definition struct {
-	guest       virt.Guest
-	dir         string // of the guest's files
-	domainType  string // "kvm" or "qemu"
-	configDrive bool
-	cdrom       bool // the root disk is one
-	vncListen   string
+	guest      virt.Guest
+	dir        string                 // of the guest's files
+	domainType string                 // "kvm" or "qemu"
+	has        func(file string) bool // whether the guest's directory holds it
+	vncListen  string
 }
 
 // domain is the XML of a guest.
@@ -93,15 +93,15 @@ func (d definition) os() osElement {
 	if h.Firmware == "uefi" {
 		out.Firmware = "efi"
 	}
-	if d.cdrom {
+	if d.has(cdFile) {
 		out.Boot = append(out.Boot, osBoot{"cdrom"})
 	}
 	out.Boot = append(out.Boot, osBoot{"hd"})
-	if d.guest.Kernel == nil {
+	if !d.has(kernelFile) {
 		return out
 	}
 	out.Kernel = filepath.Join(d.dir, kernelFile)
-	if d.guest.Ramdisk != nil {
+	if d.has(ramdiskFile) {
 		out.Initrd = filepath.Join(d.dir, ramdiskFile)
 	}
 	if out.Cmdline = h.CommandLine; out.Cmdline == "" {
@@ -190,8 +190,8 @@ func (d definition) disks() []disk {
 		}
 	}
 	switch {
-	case d.cdrom:
-		out = append(out, fileDisk("cdrom", "qcow2", filepath.Join(d.dir, rootFile), names.take("ide", "")))
+	case d.has(cdFile):
+		out = append(out, fileDisk("cdrom", "qcow2", filepath.Join(d.dir, cdFile), names.take("ide", "")))
 	case g.Image.ID != "":
 		out = append(out, fileDisk("disk", "qcow2", filepath.Join(d.dir, rootFile), names.take(bus, "")))
 	}
@@ -206,7 +206,7 @@ func (d definition) disks() []disk {
 			out = append(out, volumeDisk(v, names.take(orElse(v.Bus, bus), v.Device)))
 		}
 	}
-	if d.configDrive {
+	if d.has(configFile) {
 		out = append(out, d.configDisk(&names))
 	}
 	return out

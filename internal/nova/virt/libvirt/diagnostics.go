@@ -36,7 +36,8 @@ func (d *Driver) Diagnostics(ctx context.Context, id string) (out virt.Diagnosti
 		for _, r := range records {
 			read(&out, def, stats(r.Params))
 		}
-		out.Hypervisor, out.MemoryMB = def.Type, def.Memory.megabytes()
+		out.Driver, out.Hypervisor, out.MemoryMB = "libvirt", def.Type, def.Memory.megabytes()
+		out.ConfigDrive = exists(d.dir(id), configFile)
 		out.Uptime = d.uptime(dom)
 		return nil
 	})

@@ -56,6 +56,7 @@ var (
 	_ virt.Resizer        = (*Driver)(nil)
 	_ virt.Diagnoser      = (*Driver)(nil)
 	_ virt.VolumeAttacher = (*Driver)(nil)
+	_ virt.Housekeeper    = (*Driver)(nil)
 )
 
 // New makes the driver's directories and connects to libvirt. It makes no guest.

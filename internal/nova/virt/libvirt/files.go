@@ -29,19 +29,8 @@ func (d *Driver) makeFiles(ctx context.Context, g virt.Guest, t *timings) error 
 	if err := os.MkdirAll(dir, 0o711); err != nil {
 		return err
 	}
-	if g.Image.ID != "" && !exists(dir, rootFile) {
-		base, err := d.cache.Base(ctx, g.Image, gigabytes(g.RootGB))
-		if err != nil {
-			return err
-		}
-		t.done("image")
-		size := max(base.Bytes, gigabytes(g.RootGB))
-		if g.Image.DiskFormat == "iso" {
-			size = base.Bytes
-		}
-		if err := qcow2.CreateOverlay(filepath.Join(dir, rootFile), base.Path, "raw", (size+511)/512*512); err != nil {
-			return err
-		}
+	if err := d.rootDisk(ctx, g, dir, t); err != nil {
+		return err
 	}
 	if err := d.bootFiles(ctx, g, dir); err != nil {
 		return err
@@ -57,6 +46,24 @@ func (d *Driver) makeFiles(ctx context.Context, g virt.Guest, t *timings) error 
 	}
 	t.done("config_drive")
 	return nil
+}
+
+// rootDisk makes the overlay of the image, as large as the flavor says; a CD is as large as it is.
+func (d *Driver) rootDisk(ctx context.Context, g virt.Guest, dir string, t *timings) error {
+	name, bytes := rootFile, gigabytes(g.RootGB)
+	if g.Image.DiskFormat == "iso" {
+		name, bytes = cdFile, 0
+	}
+	if g.Image.ID == "" || exists(dir, name) {
+		return nil
+	}
+	base, err := d.cache.Base(ctx, g.Image, bytes)
+	if err != nil {
+		return err
+	}
+	t.done("image")
+	bytes = (max(base.Bytes, bytes) + 511) / 512 * 512
+	return qcow2.CreateOverlay(filepath.Join(dir, name), base.Path, "raw", bytes)
 }
 
 func gigabytes(n int) int64 { return int64(n) << 30 }
@@ -168,4 +175,13 @@ func (d *Driver) BasesInUse() (map[string]bool, error) {
 		used[h.BackingFile] = true
 	}
 	return used, nil
+}
+
+// Housekeep removes cached images that no guest uses.
+func (d *Driver) Housekeep(ctx context.Context, now time.Time) error {
+	used, err := d.BasesInUse()
+	if err == nil {
+		_, err = d.cache.Sweep(ctx, used, now)
+	}
+	return err
 }

@@ -74,8 +74,9 @@ func (d *Driver) build(ctx context.Context, g virt.Guest, t *timings) error {
 
 // define writes a guest's definition into libvirt.
 func (d *Driver) define(ctx context.Context, g virt.Guest) error {
-	def := definition{guest: g, dir: d.dir(g.ID), domainType: d.kind(), cdrom: g.Image.DiskFormat == "iso",
-		configDrive: exists(d.dir(g.ID), configFile), vncListen: d.cfg.VNCListen}
+	dir := d.dir(g.ID)
+	def := definition{guest: g, dir: dir, domainType: d.kind(), vncListen: d.cfg.VNCListen,
+		has: func(file string) bool { return exists(dir, file) }}
 	text, err := marshal(def.domain())
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (d *Driver) Redefine(ctx context.Context, g virt.Guest) error {
 		return err
 	}
 	defer unlock()
-	if g.Image.ID != "" && !exists(d.dir(g.ID), rootFile) {
+	if g.Image.ID != "" && !exists(d.dir(g.ID), rootFile) && !exists(d.dir(g.ID), cdFile) {
 		return fmt.Errorf("guest %s has no disk here: %w", g.ID, virt.ErrNoGuest)
 	}
 	if g.Image.ID == "" {
