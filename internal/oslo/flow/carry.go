@@ -11,6 +11,7 @@ import (
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/trace"
 )
 
 // carrier takes one flow as far as it goes.
@@ -114,7 +115,12 @@ func (c *carrier) doStep(ctx context.Context) bool {
 		return true
 	}
 	i := c.def.index(r.Step)
-	err := c.watched(ctx, r.Step, "", func(ctx context.Context) error { return c.ses.do(ctx, i) })
+	err := c.watched(ctx, r.Step, "", func(ctx context.Context) error {
+		ctx, span := trace.Start(ctx, "flow "+r.Name+" "+r.Step)
+		err := c.ses.do(ctx, i)
+		span.End(err)
+		return err
+	})
 	if err == nil {
 		c.forward(i)
 		return c.record(ctx)
