@@ -120,6 +120,7 @@ func (w *rendering) frame() {
 		"iifname vmap @from", "oifname vmap @to")
 	w.bridge.set("own", "type ifname;")
 	w.bridge.base("input", "{ type filter hook input priority -300; policy accept; }", "iifname @own drop")
+	w.bridge.base("output", "{ type filter hook output priority -300; policy accept; }", "oifname @own drop")
 	w.bridge.add("trusted_from", fmt.Sprintf("meta mark set 0x%08x", trustedMark<<16))
 	w.bridge.add("trusted_to", fmt.Sprintf("meta mark set meta mark or 0x%08x", trustedMark))
 	w.bridge.add("nothing", "drop")

@@ -85,15 +85,16 @@ func linkLocal(mac net.HardwareAddr) netip.Prefix {
 // but ARP and IP (a VLAN tag would hide a packet from the filters). All other
 // frames get the port's mark.
 func spoofRules(srcs []source, mark uint32) []string {
-	macs := make([]string, len(srcs))
+	macs, raw := make([]string, len(srcs)), make([]string, len(srcs))
 	for i, s := range srcs {
-		macs[i] = s.mac
+		macs[i], raw[i] = s.mac, "0x"+strings.ReplaceAll(s.mac, ":", "")
 	}
 	rules := []string{
 		fmt.Sprintf("ether saddr != { %s } drop", strings.Join(macs, ", ")),
 		"ether type != { arp, ip, ip6 } drop",
 		fmt.Sprintf("arp saddr ether != { %s } drop", strings.Join(macs, ", ")),
 		"udp sport 67 udp dport 68 drop",
+		fmt.Sprintf("udp sport 68 udp dport 67 @th,288,48 != { %s } drop", strings.Join(raw, ", ")), // the client in the message
 		"udp sport 547 udp dport 546 drop",
 		"icmpv6 type { nd-router-advert, nd-redirect } drop",
 	}

@@ -52,6 +52,11 @@ func (r *round) ensureBridge(name, owner string, mtu int) (netlink.Link, error) 
 			return nil, err
 		}
 	}
+	if b, ok := r.links[name].(*netlink.Bridge); ok && b.MulticastSnooping != nil && *b.MulticastSnooping {
+		if err := r.nl.BridgeSetMcastSnoop(b, false); err != nil { // nobody on the bridge asks who listens
+			return nil, fmt.Errorf("turn off multicast snooping of %s: %w", name, err)
+		}
+	}
 	return r.settle(name, owner, mtu, 0)
 }
 

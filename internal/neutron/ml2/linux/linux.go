@@ -24,6 +24,8 @@ package linux
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -87,8 +89,9 @@ type Driver struct {
 	meta    *proxies
 
 	// done remembers, by object, what was applied without error.
-	done map[string]any
-	mu   sync.Mutex // held by Apply
+	done map[string]print
+	nats map[string]translation // by router
+	mu   sync.Mutex             // held by Apply
 }
 
 // New opens the host's namespace and reads what must survive a restart. It
@@ -116,7 +119,7 @@ func New(cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{cfg: cfg, host: host, nl: nl, numbers: numbers, done: map[string]any{},
+	return &Driver{cfg: cfg, host: host, nl: nl, numbers: numbers, done: map[string]print{}, nats: map[string]translation{},
 		filters: newFilters(host), taps: newTaps(), meta: newProxies(cfg.Metadata)}, nil
 }
 
@@ -216,15 +219,27 @@ func (r *round) failed(kind, id string, err error) {
 // unlessDone runs fn unless the same value was applied under key before and
 // the round is not a full one.
 func (r *round) unlessDone(key string, value any, fn func() error) error {
-	if old, ok := r.done[key]; ok && !r.full && equal(old, value) {
+	now := fingerprint(value)
+	if r.done[key] == now && !r.full {
 		return nil
 	}
 	delete(r.done, key)
 	if err := fn(); err != nil {
 		return err
 	}
-	r.done[key] = value
+	r.done[key] = now
 	return nil
+}
+
+// print tells values apart.
+type print [sha256.Size]byte
+
+func fingerprint(v any) print {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("fingerprint of %T: %v", v, err)) // messages are made of plain data
+	}
+	return sha256.Sum256(data)
 }
 
 // network of the wanted state by ID.

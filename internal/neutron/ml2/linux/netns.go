@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime"
 
 	"github.com/vishvananda/netlink"
@@ -143,5 +142,3 @@ func setSysctl(name, value string) error {
 	}
 	return os.WriteFile(path, []byte(value), 0o644)
 }
-
-func equal(a, b any) bool { return reflect.DeepEqual(a, b) }

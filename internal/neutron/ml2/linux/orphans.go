@@ -125,9 +125,10 @@ func (r *round) forget(servers, routers map[string]bool) {
 			if !servers[id] {
 				delete(r.done, key)
 			}
-		case "router", "nat":
+		case "router":
 			if !routers[id] {
 				delete(r.done, key)
+				delete(r.nats, id)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -167,16 +168,15 @@ func (r *round) removePorts(ns *namespace, wanted map[string]bool) error {
 // addresses that are translated otherwise now.
 func (r *round) translate(ctx context.Context, ns *namespace, w rpcapi.Router) error {
 	next := renderRouter(w, r.cfg.Metadata != nil)
-	key := "nat " + w.ID
-	was, _ := r.done[key].(translation)
-	if !ns.made && was.gen != 0 && was.gen == generation(ns.ns) && equal(was.rules, next) {
+	was := r.nats[w.ID]
+	if !ns.made && was.gen != 0 && was.gen == generation(ns.ns) && reflect.DeepEqual(was.rules, next) {
 		return nil
 	}
 	if err := runNft(ctx, ns.ns, next.script(nil)); err != nil {
 		return err
 	}
 	now := translation{rules: next, gen: generation(ns.ns), floating: floating(w)}
-	r.done[key] = now
+	r.nats[w.ID] = now
 	if changed := was.differs(now); len(changed) > 0 {
 		return deleteFlows(ns.ns, func(f flow) bool {
 			return slices.Contains(changed, f.src) || slices.Contains(changed, f.dst)

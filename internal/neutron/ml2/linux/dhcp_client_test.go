@@ -1,0 +1,94 @@
+package linux
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// lease is what a DHCP server offered: the address and the raw options.
+type lease struct {
+	ip      netip.Addr
+	options map[byte][]byte
+}
+
+// dhcp asks for an address as a guest with that MAC does: DISCOVER, then
+// REQUEST. ok is false if nobody answers within wait.
+func dhcp(t *testing.T, ns netns.NsHandle, mac string, wait time.Duration) (l lease, ok bool) {
+	t.Helper()
+	fd := udpInside(t, ns, 68)
+	defer unix.Close(fd)
+	hw, _ := net.ParseMAC(mac)
+	offer, ok := exchange(t, fd, dhcpMessage(hw, 1), wait)
+	if !ok || offer.options[53][0] != 2 {
+		return offer, false
+	}
+	ip := offer.ip.As4()
+	request := dhcpMessage(hw, 3, append([]byte{50, 4}, ip[:]...), append([]byte{54, 4}, offer.options[54]...))
+	ack, ok := exchange(t, fd, request, wait)
+	return ack, ok && ack.options[53][0] == 5
+}
+
+// udpInside opens a broadcasting UDP socket on eth0 of a namespace.
+func udpInside(t *testing.T, ns netns.NsHandle, port int) (fd int) {
+	t.Helper()
+	err := inside(ns, func() (err error) {
+		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0); err != nil {
+			return err
+		}
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_BROADCAST, 1)
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1)
+		unix.BindToDevice(fd, "eth0")
+		return unix.Bind(fd, &unix.SockaddrInet4{Port: port})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd
+}
+
+func exchange(t *testing.T, fd int, message []byte, wait time.Duration) (l lease, ok bool) {
+	t.Helper()
+	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 250_000})
+	for begin := time.Now(); time.Since(begin) < wait; { // an interface that came up just now may still drop
+		if err := unix.Sendto(fd, message, 0, &unix.SockaddrInet4{Port: 67, Addr: [4]byte{255, 255, 255, 255}}); err != nil {
+			t.Fatal(err)
+		}
+		buf := make([]byte, 2000)
+		if n, _, err := unix.Recvfrom(fd, buf, 0); err == nil && n > 240 {
+			return parseDHCP(buf[:n]), true
+		}
+	}
+	return lease{}, false
+}
+
+// dhcpMessage is a request of a type (option 53), with the broadcast flag.
+func dhcpMessage(mac net.HardwareAddr, kind byte, options ...[]byte) []byte {
+	m := make([]byte, 236)
+	m[0], m[1], m[2] = 1, 1, 6
+	binary.BigEndian.PutUint32(m[4:], 0x12345678)
+	m[10] = 0x80
+	copy(m[28:], mac)
+	m = append(m, 99, 130, 83, 99, 53, 1, kind, 55, 7, 1, 3, 6, 15, 26, 67, 121)
+	m = append(m, slices.Concat(options...)...)
+	return append(m, 255)
+}
+
+func parseDHCP(m []byte) lease {
+	l := lease{ip: netip.AddrFrom4([4]byte(m[16:20])), options: map[byte][]byte{}}
+	for o := m[240:]; len(o) > 1 && o[0] != 255; {
+		if o[0] == 0 {
+			o = o[1:]
+			continue
+		}
+		l.options[o[0]] = o[2 : 2+int(o[1])]
+		o = o[2+int(o[1]):]
+	}
+	return l
+}
