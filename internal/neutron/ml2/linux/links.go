@@ -52,12 +52,26 @@ func (r *round) ensureBridge(name, owner string, mtu int) (netlink.Link, error) 
 			return nil, err
 		}
 	}
-	if b, ok := r.links[name].(*netlink.Bridge); ok && b.MulticastSnooping != nil && *b.MulticastSnooping {
-		if err := r.nl.BridgeSetMcastSnoop(b, false); err != nil { // nobody on the bridge asks who listens
-			return nil, fmt.Errorf("turn off multicast snooping of %s: %w", name, err)
-		}
+	link, err := r.settle(name, owner, mtu, 0)
+	if err != nil {
+		return nil, err
 	}
-	return r.settle(name, owner, mtu, 0)
+	return link, r.flood(link)
+}
+
+// flood makes a bridge pass multicast to everybody: nobody on it asks who
+// listens, and neighbour discovery must not wait for an answer.
+func (r *round) flood(l netlink.Link) error {
+	b, ok := l.(*netlink.Bridge)
+	if !ok || b.MulticastSnooping == nil || !*b.MulticastSnooping {
+		return nil
+	}
+	attrs := netlink.NewLinkAttrs()
+	attrs.Index, attrs.Name = b.Index, b.Name
+	if err := r.nl.BridgeSetMcastSnoop(&netlink.Bridge{LinkAttrs: attrs}, false); err != nil {
+		return fmt.Errorf("turn off multicast snooping of %s: %w", b.Name, err)
+	}
+	return nil
 }
 
 // settle gives a link its alias, MTU, master (0: leave it) and sets it up.

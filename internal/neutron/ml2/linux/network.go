@@ -96,7 +96,7 @@ func (r *round) setPeers(link netlink.Link, peers []string) error {
 	}
 	for _, e := range have {
 		switch {
-		case e.IP == nil || e.HardwareAddr.String() != flood.String():
+		case e.IP == nil || e.HardwareAddr.String() != unknownMAC.String():
 		case wanted[e.IP.String()]:
 			delete(wanted, e.IP.String())
 		default:
@@ -109,12 +109,12 @@ func (r *round) setPeers(link netlink.Link, peers []string) error {
 	return err
 }
 
-// flood is the address of frames whose place is not known.
-var flood = net.HardwareAddr{0, 0, 0, 0, 0, 0}
+// unknownMAC is the address of frames whose place is not known.
+var unknownMAC = net.HardwareAddr{0, 0, 0, 0, 0, 0}
 
 func peerEntry(link netlink.Link, ip net.IP) *netlink.Neigh {
 	return &netlink.Neigh{LinkIndex: link.Attrs().Index, Family: unix.AF_BRIDGE, State: netlink.NUD_PERMANENT | netlink.NUD_NOARP,
-		Flags: netlink.NTF_SELF, IP: ip, HardwareAddr: flood}
+		Flags: netlink.NTF_SELF, IP: ip, HardwareAddr: unknownMAC}
 }
 
 // physical finds what a physical network is mapped to on this host.
