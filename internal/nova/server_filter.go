@@ -14,6 +14,8 @@ type ServerFilter struct {
 	ImageID   string
 	Locked    *bool
 
+	ConfigDrive *bool
+
 	Deleted   bool // only deleted ones
 	OrDeleted bool // deleted ones as well
 

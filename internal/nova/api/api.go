@@ -36,7 +36,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		RequestIDHeaders: []string{"x-compute-request-id"},
 		Roots:            a.versionRoutes(), Table: a.table(),
 		Schemas: schemaFiles(), Formats: formats,
-		Rules: slices.Concat(baseRules, detailRules), AdminRule: "context_is_admin",
+		Rules: slices.Concat(baseRules, serverRules, detailRules), AdminRule: "context_is_admin",
 		Fault: encodeFault, SchemaFault: schemaFault, Malformed: malformed, NotFound: notFound,
 	}, d)
 }
@@ -44,7 +44,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 // table is every route, by resource.
 func (a *API) table() httpapi.Table {
 	return slices.Concat(
-		a.serverRoutes(),
+		a.serverRoutes(), a.serverActionRoutes(), a.consoleRoutes(), a.serverSecurityGroupRoutes(), a.externalEventRoutes(),
 		a.flavorRoutes(), a.extraSpecRoutes(), a.keypairRoutes(), a.quotaRoutes(), a.limitRoutes(),
 		a.serviceRoutes(), a.hypervisorRoutes(), a.zoneRoutes(), a.aggregateRoutes(),
 	)

@@ -176,3 +176,16 @@ func (s *Service) SetSecurityGroup(ctx context.Context, srv nova.Server, group s
 	}
 	return s.networks.SetSecurityGroup(ctx, srv, group, on)
 }
+
+// ServerExisted reports to administrators whether there ever was such a
+// server; to others, yes.
+func (s *Service) ServerExisted(ctx context.Context, id string) (bool, error) {
+	if !isAdmin(ctx) {
+		return true, nil
+	}
+	_, err := s.store.AnyServer(ctx, id)
+	if errors.Is(err, db.ErrNoRow) {
+		return false, nil
+	}
+	return true, err
+}

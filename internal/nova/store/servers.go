@@ -53,6 +53,7 @@ func (s *Store) BareServers(ctx context.Context, f nova.ServerFilter, p db.Page)
 		WhereIf(f.FlavorID != "", "flavor_id = ?", f.FlavorID).
 		WhereIf(f.ImageID != "", "image_id = ?", f.ImageID).
 		WhereIf(f.Locked != nil, "locked = ?", f.Locked).
+		WhereIf(f.ConfigDrive != nil, "config_drive = ?", f.ConfigDrive).
 		WhereIf(!f.ChangedSince.IsZero(), "COALESCE(updated_at, created_at) >= ?", f.ChangedSince).
 		WhereIf(!f.ChangedBefore.IsZero(), "COALESCE(updated_at, created_at) <= ?", f.ChangedBefore)
 	if f.VMStates != nil {
