@@ -3,9 +3,13 @@ package api_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -120,4 +124,385 @@ func (a answer) want(t testing.TB, status int, text string) answer {
 		t.Fatalf("got %d %s\nwant %d %s", a.status, a.body, status, text)
 	}
 	return a
+}
+
+// create makes an image and returns its ID.
+func (c *cloud) create(t testing.TB, as, body string) string {
+	t.Helper()
+	var img struct {
+		ID string `json:"id"`
+	}
+	a := c.do(t, as, "POST", "/v2/images", body, nil).want(t, 201, "")
+	if err := json.Unmarshal(a.body, &img); err != nil {
+		t.Fatal(err)
+	}
+	return img.ID
+}
+
+func (c *cloud) upload(t testing.TB, as, id, data string) answer {
+	t.Helper()
+	return c.do(t, as, "PUT", "/v2/images/"+id+"/file", data, map[string]string{"Content-Type": "application/octet-stream"})
+}
+
+func (c *cloud) patch(t testing.TB, as, id, body string) answer {
+	t.Helper()
+	return c.do(t, as, "PATCH", "/v2/images/"+id, body, map[string]string{"Content-Type": "application/openstack-images-v2.1-json-patch"})
+}
+
+const raw = `{"name": "x", "disk_format": "raw", "container_format": "bare"}`
+
+// TestAbortedUpload hangs up in the middle of a transfer.
+func TestAbortedUpload(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	server := httptest.NewServer(cloud.api)
+	defer server.Close()
+	id := cloud.create(t, "member", raw)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(conn, "PUT /v2/images/%s/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: member\r\n"+
+		"Content-Type: application/octet-stream\r\nContent-Length: 10000000\r\n\r\n", id)
+	if _, err := conn.Write(make([]byte, 3<<20)); err != nil {
+		t.Fatal(err)
+	}
+	saving := `"status":"saving"`
+	waitFor(t, func() bool { return strings.Contains(string(cloud.show(t, id)), saving) })
+	conn.Close()
+	waitFor(t, func() bool { return !strings.Contains(string(cloud.show(t, id)), saving) })
+	if got := string(cloud.show(t, id)); !strings.Contains(got, `"status":"queued"`) || !strings.Contains(got, `"size":null`) {
+		t.Errorf("got %s", got)
+	}
+	files, err := filepath.Glob(cloud.dir + "/.partial/*")
+	if err != nil || len(files) != 0 {
+		t.Errorf("left: %v, %v", files, err)
+	}
+	cloud.upload(t, "member", id, "whole").want(t, 204, "")
+}
+
+func (c *cloud) show(t testing.TB, id string) []byte {
+	t.Helper()
+	return c.do(t, "member", "GET", "/v2/images/"+id, "", nil).body
+}
+
+func waitFor(t *testing.T, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it never came")
+		}
+	}
+}
+
+// TestUploadStreams uploads and downloads over the network in pieces, without
+// a length.
+func TestUploadStreams(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	server := httptest.NewServer(cloud.api)
+	defer server.Close()
+	id := cloud.create(t, "member", raw)
+	data := bytes.Repeat([]byte("0123456789abcdef"), 1<<17)
+	r, err := http.NewRequest("PUT", server.URL+"/v2/images/"+id+"/file", io.MultiReader(bytes.NewReader(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header = http.Header{"X-Auth-Token": {"member"}, "Content-Type": {"application/octet-stream"}}
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil || resp.StatusCode != 204 {
+		t.Fatalf("%v, %v", resp, err)
+	}
+	resp.Body.Close()
+	r, _ = http.NewRequest("GET", server.URL+"/v2/images/"+id+"/file", nil)
+	r.Header = http.Header{"X-Auth-Token": {"member"}, "Range": {"bytes=16-"}}
+	resp, err = http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil || !bytes.Equal(got, data[16:]) || resp.Header.Get("Content-Range") != fmt.Sprintf("bytes 16-%d/%d", len(data)-1, len(data)) {
+		t.Errorf("%d bytes, %v, %v", len(got), resp.Header, err)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	id := cloud.create(t, "member", raw)
+	cloud.upload(t, "member", id, "0123456789").want(t, 204, "")
+	for header, tc := range map[string]struct {
+		status int
+		want   string
+	}{
+		"Range: bytes=2-3":              {206, "23"},
+		"Range: bytes=7-":               {206, "789"},
+		"Range: bytes=7-100":            {206, "789"},
+		"Range: bytes=-4":               {206, "6789"},
+		"Range: bytes=-40":              {206, "0123456789"},
+		"Range: bytes=3-2":              {416, "Invalid Range header."},
+		"Range: bytes=x":                {416, "Invalid Range header."},
+		"Range: bytes=10-":              {416, "Start position MUST be in the inclusive range [0, 9]."},
+		"Range: bytes=0-1,3-4":          {400, "multiple ranges"},
+		"Content-Range: bytes 1-3/10":   {206, "123"},
+		"Content-Range: bytes 1-10/10":  {416, "Invalid stop position in Content-Range header."},
+		"Content-Range: bytes=1-3":      {416, "Invalid Content-Range header."},
+		"If-None-Match: whatever":       {200, "0123456789"},
+		"Range: bytes=0-99999999999999": {206, "0123456789"},
+	} {
+		name, value, _ := strings.Cut(header, ": ")
+		got := cloud.do(t, "member", "GET", "/v2/images/"+id+"/file", "", map[string]string{name: value})
+		if got.status != tc.status || !strings.Contains(string(got.body), tc.want) || got.status == 206 && len(got.body) != len(tc.want) {
+			t.Errorf("%s: got %d %s", header, got.status, got.body)
+		}
+	}
+	cloud.do(t, "member", "GET", "/v2/images/"+id+"/file?prefer=nosuch", "", nil).want(t, 400, "Store 'nosuch' is not configured.")
+	cloud.do(t, "member", "GET", "/v2/images/"+id+"/file?prefer=files", "", nil).want(t, 200, "0123456789")
+}
+
+func TestErrorForms(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	for accept, tc := range map[string]struct{ kind, want string }{
+		"application/json":                {"application/json", `{"message":"No image found with ID a<b<br /><br />\n\n\n","code":"404 Not Found","title":"Not Found"}`},
+		"*/*":                             {"text/html; charset=UTF-8", "<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n <body>\n  <h1>404 Not Found</h1>\n  No image found with ID a&lt;b<br /><br />\n\n\n\n </body>\n</html>"},
+		"text/html;q=0.5, application/*":  {"application/json", `{"message"`},
+		"text/html, application/json;q=0": {"text/html; charset=UTF-8", "<html>"},
+		"image/png":                       {"text/plain; charset=UTF-8", "404 Not Found\n\nNo image found with ID a"},
+	} {
+		got := cloud.do(t, "admin", "GET", "/v2/images/a%3Cb", "", map[string]string{"Accept": accept})
+		if got.header.Get("Content-Type") != tc.kind || !strings.HasPrefix(string(got.body), tc.want) {
+			t.Errorf("%s: got %s %q", accept, got.header.Get("Content-Type"), got.body)
+		}
+	}
+}
+
+func TestPatch(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	id := cloud.create(t, "member", `{"name": "x", "a~b/c": "1", "kernel_id": null}`)
+	for body, tc := range map[string]struct {
+		status int
+		want   string
+	}{
+		`[{"op": "add", "path": "/a~0b~1c", "value": "2"}]`:             {200, `"a~b/c":"2"`},
+		`[{"op": "add", "path": "/Upper", "value": "2"}]`:               {200, `"Upper":"2"`},
+		`[{"op": "replace", "path": "/name", "value": null}]`:           {200, `"name":null`},
+		`[{"op": "replace", "path": "/kernel_id", "value": "x"}]`:       {400, "'x' does not match '^([0-9a-fA-F]){8}-"},
+		`[{"op": "replace", "path": "/min_ram", "value": "x"}]`:         {400, "'x' is not of type 'integer'"},
+		`[{"op": "replace", "path": "/protected", "value": 1}]`:         {400, "1 is not of type 'boolean'"},
+		`[{"op": "replace", "path": "/os_hidden", "value": "x"}]`:       {400, "{'description': 'If true, image will not appear in default image list '\\n                    'response.',\\n     'type': 'boolean'}"},
+		`[{"op": "replace", "path": "/tags", "value": ["a", 5]}]`:       {400, "schema['properties']['tags']['items']:\\n    {'maxLength': 255, 'type': 'string'}\\n\\nOn instance['tags'][1]:\\n    5"},
+		`[{"op": "replace", "path": "/tags/0", "value": "a"}]`:          {400, "Invalid JSON pointer for this resource: '/tags/0'"},
+		`[{"op": "add", "path": "/x", "value": 5}]`:                     {400, "5 is not of type 'string'"},
+		`[{"op": "add", "path": "/x"}]`:                                 {400, `requires a member named \"value\"`},
+		`[{"op": "add", "value": "x"}]`:                                 {400, "Unable to find 'path' in JSON Schema change"},
+		`[{"path": "/x", "value": "x"}]`:                                {400, "Unable to find `op` in JSON Schema change."},
+		`[{"op": "add", "path": "/x//y", "value": "x"}]`:                {400, "contains adjacent"},
+		`[{"op": "add", "path": "/x/", "value": "x"}]`:                  {400, "end with"},
+		`[{"op": "add", "path": "/x~2", "value": "x"}]`:                 {400, "not part of a recognized escape sequence"},
+		`[{"op": "add", "path": "/os_glance_x", "value": "x"}]`:         {403, "Attribute 'os_glance_x' is reserved."},
+		`[{"op": "add", "path": "/deleted", "value": "x"}]`:             {403, "Attribute 'deleted' is reserved."},
+		`[{"op": "replace", "path": "/id", "value": "x"}]`:              {403, "Attribute 'id' is read-only."},
+		`[{"op": "replace", "path": "/owner", "value": "x"}]`:           {403, "Owner can't be updated by non admin."},
+		`[{"op": "replace", "path": "/visibility", "value": "public"}]`: {403, "You are not authorized to complete publicize_image action."},
+		`["x"]`: {400, "Operations must be JSON objects."},
+		`"x"`:   {400, "Unexpected body type. Expected list/dict."},
+		`[{"op": "replace", "path": "/name", "value": "n"}, {"op": "remove", "path": "/nosuch"}]`: {409, "Property nosuch does not exist."},
+	} {
+		if got := cloud.patch(t, "member", id, body); got.status != tc.status || !strings.Contains(string(got.body), tc.want) {
+			t.Errorf("%s:\ngot %d %s\nwant %d %s", body, got.status, got.body, tc.status, tc.want)
+		}
+	}
+	if got := string(cloud.show(t, id)); strings.Contains(got, `"name":"n"`) {
+		t.Errorf("half a patch was made: %s", got)
+	}
+	old := map[string]string{"Content-Type": "application/openstack-images-v2.0-json-patch"}
+	cloud.do(t, "member", "PATCH", "/v2/images/"+id, `[{"add": "/name", "value": "y"}]`, old).want(t, 409, "Property name already present.")
+	cloud.do(t, "member", "PATCH", "/v2/images/"+id, `[{"add": "/x", "remove": "/y", "value": "y"}]`, old).want(t, 400, "must contain only one member")
+	cloud.do(t, "member", "PATCH", "/v2/images/"+id, `[{}]`, old).want(t, 400, "must contain exactly one member")
+	cloud.patch(t, "admin", id, `[{"op": "replace", "path": "/owner", "value": "`+adminProject+`"}]`).want(t, 200, adminProject)
+	cloud.do(t, "member", "GET", "/v2/images/"+id, "", nil).want(t, 404, "No image found")
+}
+
+func TestCreate(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	for body, tc := range map[string]struct {
+		status int
+		want   string
+	}{
+		`{"self": "x"}`:                             {403, "Attribute 'self' is read-only."},
+		`{"locations": []}`:                         {403, "Attribute 'locations' is reserved."},
+		`{"os_glance_import_task": "x"}`:            {403, "is reserved."},
+		`{"created_at": "x"}`:                       {403, "Attribute 'created_at' is read-only."},
+		`{"owner": "other"}`:                        {403, "You are not permitted to create images owned by 'other'"},
+		`{"visibility": "community"}`:               {201, `"visibility":"community"`},
+		`{"min_ram": -1}`:                           {400, "Cannot be a negative value"},
+		`{"min_disk": 2147483648}`:                  {400, "'min_disk' value out of range, must not exceed 2147483647."},
+		`{"tags": ["b", "a", "b"]}`:                 {201, `"tags":["a","b"]`},
+		`{"os_hidden": true, "hw_x": "y"}`:          {201, `"hw_x":"y"`},
+		`[]`:                                        {400, "Unexpected body type."},
+		`{"name": "x"} {}`:                          {400, "Malformed JSON in request body."},
+		`{"` + strings.Repeat("x", 256) + `": "y"}`: {400, "Custom property should not be greater than 255 characters."},
+	} {
+		if got := cloud.do(t, "member", "POST", "/v2/images", body, nil); got.status != tc.status || !strings.Contains(string(got.body), tc.want) {
+			t.Errorf("%s:\ngot %d %s\nwant %d %s", body, got.status, got.body, tc.status, tc.want)
+		}
+	}
+	cloud.do(t, "admin", "POST", "/v2/images", `{"owner": "other", "visibility": "public"}`, nil).want(t, 201, `"owner":"other"`)
+}
+
+func TestListFilters(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	for i, body := range []string{
+		`{"name": "a,b", "disk_format": "raw", "container_format": "bare", "min_ram": 64}`,
+		`{"name": "c", "disk_format": "qcow2", "container_format": "bare", "os": "x", "tags": ["t", "u"]}`,
+		`{"name": "d", "os_hidden": true}`,
+		`{"name": "e", "visibility": "community", "protected": true}`,
+	} {
+		id := cloud.create(t, "member", body)
+		if i == 0 {
+			cloud.upload(t, "member", id, "12345").want(t, 204, "")
+		}
+	}
+	for query, want := range map[string]string{
+		"":                                      "e c a,b",
+		"name=c":                                "c",
+		`name=in:"a,b",c`:                       "c a,b",
+		"sort=name":                             "e c a,b",
+		"sort=name:asc":                         "a,b c e",
+		"sort_key=name&sort_dir=asc":            "a,b c e",
+		"disk_format=in:raw,qcow2&sort=size":    "a,b c",
+		"os=x":                                  "c",
+		"os=y":                                  "",
+		"tag=t&tag=u":                           "c",
+		"tag=t&tag=v":                           "",
+		"os_hidden=true":                        "d",
+		"protected=true":                        "e",
+		"visibility=community":                  "e",
+		"visibility=shared":                     "c a,b",
+		"visibility=public":                     "",
+		"size_min=5":                            "a,b",
+		"size_max=5":                            "a,b",
+		"size=4":                                "",
+		"min_ram=64":                            "a,b",
+		"status=active":                         "a,b",
+		"status=in:active,queued":               "e c a,b",
+		"created_at=gt:2020-01-01T00:00:00Z":    "e c a,b",
+		"created_at=lt:2020-01-01":              "",
+		"created_at=2020-01-01T00:00:00Z":       "",
+		"created_at=neq:2020-01-01T01:00:00+01": "e c a,b",
+		"owner=" + memberProject:                "e c a,b",
+		"owner=x":                               "",
+		"checksum=827ccb0eea8a706c4c34a16891f84e7b": "a,b",
+		"limit=1": "e",
+	} {
+		got := cloud.do(t, "member", "GET", "/v2/images?"+query, "", nil).want(t, 200, "")
+		var list struct {
+			Images []struct {
+				Name string `json:"name"`
+			} `json:"images"`
+		}
+		if err := json.Unmarshal(got.body, &list); err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, img := range list.Images {
+			names = append(names, img.Name)
+		}
+		if g := strings.Join(names, " "); g != want {
+			t.Errorf("%s: got %q, want %q", query, g, want)
+		}
+	}
+	for query, want := range map[string]string{
+		"created_at=gt:x":            `Bad \"created_at\" query filter format.`,
+		"created_at=like:2020-01-01": "Unable to filter on a unknown operator.",
+		"name=like:x":                "Unable to filter by unknown operator 'like'.",
+		`name=in:a"b"`:               "There is no comma before opening quotation mark.",
+		`name=in:"a"b`:               "There is no comma after closing quotation mark.",
+		`name=in:"a`:                 "The quote is not closed.",
+		"size_min=x":                 "Unable to filter on a range with a non-numeric value.",
+		"os_hidden=maybe":            "Invalid value 'maybe' for 'os_hidden' filter.",
+		"member_status=x":            "Invalid status: x",
+		"changes-since=x":            "no longer available on v2.",
+		"sort=name&sort_key=name":    "Old and new sorting syntax cannot be combined",
+		"sort_key=name&sort_key=id&sort_key=size&sort_dir=asc&sort_dir=asc": "Number of sort dirs does not match the number of sort keys",
+	} {
+		cloud.do(t, "member", "GET", "/v2/images?"+query, "", nil).want(t, 400, want)
+	}
+	if got := cloud.do(t, "stranger", "GET", "/v2/images", "", nil); !strings.Contains(string(got.body), `"images":[]`) {
+		t.Errorf("a stranger sees %s", got.body)
+	}
+}
+
+func TestPages(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	for i := range 5 {
+		cloud.create(t, "member", fmt.Sprintf(`{"name": "i%d"}`, i))
+	}
+	next, seen := "/v2/images?limit=2&sort=name:asc", ""
+	for pages := 0; next != ""; pages++ {
+		var list struct {
+			Images []struct{ Name string }
+			Next   string
+		}
+		got := cloud.do(t, "member", "GET", next, "", nil).want(t, 200, "/v2/images?limit=2&sort=name%3Aasc")
+		if err := json.Unmarshal(got.body, &list); err != nil || pages > 3 {
+			t.Fatalf("page %d: %v", pages, err)
+		}
+		for _, img := range list.Images {
+			seen += img.Name
+		}
+		next = list.Next
+	}
+	if seen != "i0i1i2i3i4" {
+		t.Errorf("got %s", seen)
+	}
+}
+
+func TestMembers(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	id := cloud.create(t, "member", raw)
+	stranger := personas["stranger"].ProjectID
+	path := "/v2/images/" + id + "/members"
+	cloud.do(t, "member", "POST", path, `{"member": ""}`, nil).want(t, 400, "Member can't be empty")
+	cloud.do(t, "member", "POST", path, `[]`, nil).want(t, 400, "Expected a member in the form")
+	cloud.do(t, "member", "POST", path, fmt.Sprintf(`{"member": %q}`, stranger), nil).want(t, 200, `"status":"pending"`)
+	cloud.do(t, "member", "POST", path, fmt.Sprintf(`{"member": %q}`, guest), nil).want(t, 200, "")
+	cloud.do(t, "member", "PUT", path+"/"+stranger, `{"status": "accepted"}`, nil).want(t, 403, "modify_member")
+	listed := func(query, want string) {
+		t.Helper()
+		got := cloud.do(t, "stranger", "GET", "/v2/images"+query, "", nil)
+		if strings.Contains(string(got.body), id) != (want != "") {
+			t.Errorf("%s: got %s", query, got.body)
+		}
+	}
+	cloud.do(t, "stranger", "GET", "/v2/images/"+id, "", nil).want(t, 200, "")
+	listed("", "")
+	listed("?member_status=pending", "it")
+	cloud.do(t, "stranger", "PUT", path+"/"+stranger, `{"status": "accepted"}`, nil).want(t, 200, `"status":"accepted"`)
+	listed("", "it")
+	if got := cloud.do(t, "stranger", "GET", path, "", nil).want(t, 200, stranger); strings.Contains(string(got.body), guest) {
+		t.Errorf("a member sees another: %s", got.body)
+	}
+	cloud.do(t, "stranger", "GET", path+"/"+guest, "", nil).want(t, 404, "not found in the member list")
+	cloud.do(t, "stranger", "PUT", path+"/"+guest, `{"status": "rejected"}`, nil).want(t, 404, "not found in the member list")
+	cloud.do(t, "stranger", "DELETE", path+"/"+stranger, "", nil).want(t, 403, "delete_member")
+	cloud.do(t, "stranger", "PUT", "/v2/images/"+id+"/tags/x", "", nil).want(t, 403, "You do not own this image")
+	cloud.upload(t, "stranger", id, "x").want(t, 403, "Not allowed to upload image data for image "+id)
+	cloud.patch(t, "member", id, `[{"op": "replace", "path": "/visibility", "value": "private"}]`).want(t, 200, "")
+	cloud.do(t, "member", "GET", path, "", nil).want(t, 403, "Not allowed to list members for image "+id+": Only shared images have members.")
+	cloud.do(t, "member", "GET", path+"/"+guest, "", nil).want(t, 404, "Only shared images have members.")
+	cloud.do(t, "stranger", "GET", "/v2/images/"+id, "", nil).want(t, 404, "")
+}
+
+func TestDeactivated(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	id := cloud.create(t, "member", raw)
+	path := "/v2/images/" + id
+	cloud.do(t, "member", "POST", path+"/actions/deactivate", "", nil).want(t, 403, "Not allowed to deactivate image in status 'queued'")
+	cloud.upload(t, "member", id, "data").want(t, 204, "")
+	for range 2 {
+		cloud.do(t, "member", "POST", path+"/actions/deactivate", "", nil).want(t, 204, "")
+	}
+	cloud.do(t, "member", "GET", path+"/file", "", nil).want(t, 403, "The requested image has been deactivated.")
+	cloud.do(t, "admin", "GET", path+"/file", "", nil).want(t, 200, "data")
+	cloud.do(t, "member", "POST", path+"/actions/reactivate", "", nil).want(t, 204, "")
+	cloud.do(t, "member", "GET", path+"/file", "", nil).want(t, 200, "data")
 }
