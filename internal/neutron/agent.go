@@ -84,3 +84,31 @@ type QuotaDetail struct {
 	Used     int `json:"used"`
 	Reserved int `json:"reserved"`
 }
+
+// Ref names a resource.
+type Ref struct {
+	Kind string // network, port, router, security_group …
+	ID   string
+}
+
+// What availability zones are of.
+const (
+	AZNetwork = "network"
+	AZRouter  = "router"
+)
+
+// Nowhere is the host of what an administrator took from its agent.
+const Nowhere = "-"
+
+// ServerEvent tells nova what happened to a port of a server: an external
+// event of its API.
+type ServerEvent struct {
+	Name     string `bun:"name,pk" json:"name"` // network-vif-plugged, …
+	ServerID string `bun:"server_id" json:"server_uuid"`
+	PortID   string `bun:"port_id,pk" json:"tag,omitempty"`
+	Status   string `bun:"status" json:"status,omitempty"` // completed, failed
+
+	Attempts  int       `bun:"attempts" json:"-"`
+	CreatedAt time.Time `bun:"created_at" json:"-"`
+	NextAt    time.Time `bun:"next_at" json:"-"`
+}

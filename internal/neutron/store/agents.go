@@ -1,0 +1,181 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"nacre/internal/neutron"
+	"nacre/internal/oslo/db"
+)
+
+var agents = newKind[neutron.Agent]("agent", "agents", func(string) (string, []any) { return "1 = 1", nil }, nil)
+
+var hostsTable = db.Table[neutron.Host]("hosts")
+
+// Agents lists agents.
+func (s *Store) Agents(ctx context.Context, q neutron.Query) ([]neutron.Agent, error) {
+	return list(ctx, s, agents, q)
+}
+
+// Agent reads one agent.
+func (s *Store) Agent(ctx context.Context, id string) (neutron.Agent, error) {
+	return get(ctx, s, agents, id, "")
+}
+
+// AgentsOfType are the agents of a type, by host.
+func (s *Store) AgentsOfType(ctx context.Context, typ string) ([]neutron.Agent, error) {
+	return db.All(ctx, s.q, agents.table.Select("agent_type = ?", typ).OrderBy("host"))
+}
+
+// AgentOnHost is the agent of that type on the host; db.ErrNoRow when there is none.
+func (s *Store) AgentOnHost(ctx context.Context, typ, host string) (neutron.Agent, error) {
+	return db.One(ctx, s.q, agents.table.Select("agent_type = ? AND host = ?", typ, host))
+}
+
+// SaveAgent writes a new agent or what one reported anew.
+func (tx *Tx) SaveAgent(ctx context.Context, a neutron.Agent) error {
+	had, err := tx.AgentOnHost(ctx, a.AgentType, a.Host)
+	if errors.Is(err, db.ErrNoRow) {
+		return agents.table.Insert(ctx, tx.q, a)
+	} else if err != nil {
+		return err
+	}
+	a.ID = had.ID
+	return update(ctx, tx, agents, a, "binary_name", "topic", "started_at", "heartbeat_timestamp", "availability_zone", "configurations")
+}
+
+// UpdateAgent writes what an administrator may change.
+func (tx *Tx) UpdateAgent(ctx context.Context, a neutron.Agent) error {
+	return update(ctx, tx, agents, a, "admin_state_up", "description")
+}
+
+// DeleteAgent removes an agent; a live one comes back with its next report.
+func (tx *Tx) DeleteAgent(ctx context.Context, id string) error {
+	_, err := db.Exec(ctx, tx.q, "DELETE FROM agents WHERE id = ?", id)
+	return err
+}
+
+// zonesByHost are the availability zones of hosts.
+func (s *Store) zonesByHost(ctx context.Context) (map[string]string, error) {
+	type row struct {
+		Host string `bun:"host"`
+		Zone string `bun:"availability_zone"`
+	}
+	rows, err := db.Scan[row](ctx, s.q, "SELECT host, availability_zone FROM agents WHERE availability_zone <> ''")
+	if err != nil {
+		return nil, fmt.Errorf("availability zones: %w", err)
+	}
+	out := make(map[string]string, len(rows))
+	for _, r := range rows {
+		out[r.Host] = r.Zone
+	}
+	return out, nil
+}
+
+// Host reads a host; db.ErrNoRow for one that never reported.
+func (s *Store) Host(ctx context.Context, host string) (neutron.Host, error) {
+	return db.One(ctx, s.q, hostsTable.Select("host = ?", host))
+}
+
+// Hosts are all hosts.
+func (s *Store) Hosts(ctx context.Context) ([]neutron.Host, error) {
+	return db.All(ctx, s.q, hostsTable.Select("").OrderBy("host"))
+}
+
+// EnsureHost writes a host when it is new.
+func (tx *Tx) EnsureHost(ctx context.Context, h neutron.Host) error {
+	return hostsTable.InsertMissing(ctx, tx.q, h)
+}
+
+// ReportHost notes what a host's agent said about itself.
+func (tx *Tx) ReportHost(ctx context.Context, host, tunnelIP string, applied int64, now time.Time) error {
+	_, err := db.Exec(ctx, tx.q, "UPDATE hosts SET tunnel_ip = ?, applied = ?, reported_at = ? WHERE host = ?", tunnelIP, applied, now, host)
+	return err
+}
+
+// TouchAllHosts marks the state of every host as changed.
+func (tx *Tx) TouchAllHosts(ctx context.Context) error {
+	all, err := tx.Hosts(ctx)
+	for _, h := range all {
+		tx.TouchHost(h.Host)
+	}
+	return err
+}
+
+var rbacPolicies = newKind[neutron.RBACPolicy]("rbac_policy", "rbac_policies", own, nil)
+
+// RBACPolicies lists RBAC policies.
+func (s *Store) RBACPolicies(ctx context.Context, q neutron.Query) ([]neutron.RBACPolicy, error) {
+	return list(ctx, s, rbacPolicies, q)
+}
+
+// RBACPolicy reads one RBAC policy that project may see.
+func (s *Store) RBACPolicy(ctx context.Context, id, project string) (neutron.RBACPolicy, error) {
+	return get(ctx, s, rbacPolicies, id, project)
+}
+
+// FindRBAC is the policy with those values; db.ErrNoRow when there is none.
+func (s *Store) FindRBAC(ctx context.Context, p neutron.RBACPolicy) (neutron.RBACPolicy, error) {
+	return db.One(ctx, s.q, rbacPolicies.table.Select("object_type = ? AND object_id = ? AND action = ? AND target_project = ?",
+		p.ObjectType, p.ObjectID, p.Action, p.TargetProject))
+}
+
+// InsertRBAC writes an RBAC policy.
+func (tx *Tx) InsertRBAC(ctx context.Context, p neutron.RBACPolicy) error {
+	return rbacPolicies.table.Insert(ctx, tx.q, p)
+}
+
+// UpdateRBAC writes an RBAC policy.
+func (tx *Tx) UpdateRBAC(ctx context.Context, p neutron.RBACPolicy) error {
+	return update(ctx, tx, rbacPolicies, p)
+}
+
+// DeleteRBAC removes an RBAC policy.
+func (tx *Tx) DeleteRBAC(ctx context.Context, id string) error {
+	_, err := db.Exec(ctx, tx.q, "DELETE FROM rbac_policies WHERE id = ?", id)
+	return err
+}
+
+// RBACUsers are the projects, beside the owner, with ports on a network.
+func (s *Store) RBACUsers(ctx context.Context, networkID, owner string) ([]string, error) {
+	return db.Scan[string](ctx, s.q, "SELECT DISTINCT project_id FROM ports WHERE network_id = ? AND project_id <> ? AND project_id <> ''", networkID, owner)
+}
+
+// DeleteRBACOf ends an action on a network for everybody.
+func (tx *Tx) DeleteRBACOf(ctx context.Context, networkID, action string) error {
+	_, err := db.Exec(ctx, tx.q, "DELETE FROM rbac_policies WHERE object_type = 'network' AND object_id = ? AND action = ?", networkID, action)
+	return err
+}
+
+var novaEvents = db.Table[neutron.ServerEvent]("nova_events")
+
+// SaveEvent records what nova must be told, in place of an older one of that name.
+func (tx *Tx) SaveEvent(ctx context.Context, e neutron.ServerEvent) error {
+	return novaEvents.Upsert(ctx, tx.q, e, []string{"port_id", "name"})
+}
+
+// DropEvent forgets an event of a port.
+func (tx *Tx) DropEvent(ctx context.Context, portID, name string) error {
+	_, err := db.Exec(ctx, tx.q, "DELETE FROM nova_events WHERE port_id = ? AND name = ?", portID, name)
+	return err
+}
+
+// DueEvents are the events to send at now, oldest first.
+func (s *Store) DueEvents(ctx context.Context, now time.Time, limit int) ([]neutron.ServerEvent, error) {
+	return db.All(ctx, s.q, novaEvents.Select("next_at <= ?", now).OrderBy("created_at").Limit(limit))
+}
+
+// EventSent forgets an event, unless a newer one has taken its place.
+func (tx *Tx) EventSent(ctx context.Context, e neutron.ServerEvent) error {
+	_, err := db.Exec(ctx, tx.q, "DELETE FROM nova_events WHERE port_id = ? AND name = ? AND created_at = ?", e.PortID, e.Name, e.CreatedAt)
+	return err
+}
+
+// EventFailed puts an event off until next.
+func (tx *Tx) EventFailed(ctx context.Context, e neutron.ServerEvent, next time.Time) error {
+	_, err := db.Exec(ctx, tx.q, "UPDATE nova_events SET attempts = attempts + 1, next_at = ? WHERE port_id = ? AND name = ? AND created_at = ?",
+		next, e.PortID, e.Name, e.CreatedAt)
+	return err
+}

@@ -1,0 +1,81 @@
+// Package store keeps the network service's rows.
+//
+// Reads are methods of Store and, inside a transaction, of Tx; changes are
+// methods of Tx only. A Tx notes which networks, security groups and routers
+// it changed; before it commits, the revision of every host that they concern
+// grows, and after it has committed, the hook given to OnChange is told.
+package store
+
+import (
+	"context"
+	"embed"
+	"io/fs"
+
+	"nacre/internal/neutron"
+	"nacre/internal/oslo/db"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the schema's files, for tests.
+func Migrations() fs.FS { return migrations }
+
+// Store reads committed rows.
+type Store struct {
+	db      *db.DB
+	q       db.Q // db, or the transaction
+	changed func([]Hint)
+}
+
+// Hint says that the state of a host has a newer revision.
+type Hint struct {
+	Host     string
+	Revision int64
+	What     []neutron.Ref
+}
+
+// Open connects to the database and brings its schema up to date.
+func Open(ctx context.Context, url string, opts ...db.Option) (*Store, error) {
+	d, err := db.Open(ctx, url, migrations, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return New(d), nil
+}
+
+// New is a store on an open database.
+func New(d *db.DB) *Store { return &Store{db: d, q: d, changed: func([]Hint) {}} }
+
+// OnChange has fn told about hosts after every commit that concerns them.
+func (s *Store) OnChange(fn func([]Hint)) { s.changed = fn }
+
+// DB is the database below.
+func (s *Store) DB() *db.DB { return s.db }
+
+// Close ends the connections.
+func (s *Store) Close() error { return s.db.Close() }
+
+// Tx is a write transaction; as a Store it reads what it wrote.
+type Tx struct {
+	*Store
+	tx      *db.Tx
+	touched touched
+}
+
+// Tx runs fn in a transaction, again if the engine asks for it.
+func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
+	return s.db.Tx(ctx, func(ctx context.Context, dtx *db.Tx) error {
+		tx := &Tx{Store: &Store{db: s.db, q: dtx, changed: s.changed}, tx: dtx}
+		if err := fn(ctx, tx); err != nil {
+			return err
+		}
+		return tx.bump(ctx)
+	})
+}
+
+// Lock makes transactions that name the same key run one after another.
+func (tx *Tx) Lock(ctx context.Context, key string) error { return db.Lock(ctx, tx.tx, key) }
+
+// AfterCommit has fn called when the transaction is in the database.
+func (tx *Tx) AfterCommit(fn func()) { tx.tx.AfterCommit(fn) }
