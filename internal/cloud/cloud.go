@@ -53,3 +53,19 @@ func ByName(name string) (Service, error) {
 	}
 	return Service{}, fmt.Errorf("there is no service %q", name)
 }
+
+// Ports where processes listen beside those of the catalogue.
+const (
+	metadataPort = 8775 // nova-metadata
+	novncPort    = 6080 // nova-novncproxy
+	opsPort      = 9464 // metrics and health
+)
+
+// Ports lists every classic port of a cloud.
+func Ports() []int {
+	ports := []int{metadataPort, novncPort, opsPort}
+	for _, s := range Services {
+		ports = append(ports, s.Catalog.Port)
+	}
+	return ports
+}

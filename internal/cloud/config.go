@@ -25,24 +25,25 @@ type Config struct {
 
 	AdminPassword string `yaml:"admin_password"` // of the first run; NACRE_ADMIN_PASSWORD; random when empty
 
-	VirtType    string        `yaml:"virt_type"`        // auto, kvm, qemu, fake
-	FakeHosts   int           `yaml:"fake_hosts"`       // hosts of the fake driver, for scale tests
-	LibvirtURI  string        `yaml:"libvirt_uri"`      // "" takes a running system libvirtd or starts one of our own
-	PolicyDir   string        `yaml:"policy_dir"`       // holds <service>.yaml; StateDir/policy when empty
-	OpsListen   string        `yaml:"ops_listen"`       // /metrics and /healthz; "" is Listen:9464
-	Traces      string        `yaml:"traces"`           // OTLP/HTTP endpoint; "" records no traces
-	GuestImage  string        `yaml:"guest_image"`      // qcow2 uploaded on the first run; the one found beside the binary when empty
-	NoDefaults  bool          `yaml:"no_defaults"`      // first run makes no networks, flavors or image
-	External    string        `yaml:"external"`         // CIDR of the external network "public"
-	PortOffset  int           `yaml:"port_offset"`      // added to every port: a second cloud on one machine
-	FailPoint   string        `yaml:"fail_point"`       // kill this process there; for tests of recovery
-	TokenExpiry time.Duration `yaml:"token_expiration"` // of identity tokens
+	VirtType           string        `yaml:"virt_type"`            // auto, kvm, qemu, fake
+	FakeHosts          int           `yaml:"fake_hosts"`           // hosts of the fake driver, for scale tests
+	LibvirtURI         string        `yaml:"libvirt_uri"`          // "" takes a running system libvirtd or starts one of our own
+	PolicyDir          string        `yaml:"policy_dir"`           // holds <service>.yaml; StateDir/policy when empty
+	OpsListen          string        `yaml:"ops_listen"`           // /metrics and /healthz; "" is Listen:9464
+	Traces             string        `yaml:"traces"`               // OTLP/HTTP endpoint; "" records no traces
+	GuestImage         string        `yaml:"guest_image"`          // qcow2 uploaded on the first run; the one found beside the binary when empty
+	NoDefaults         bool          `yaml:"no_defaults"`          // first run makes no networks, flavors or image
+	External           string        `yaml:"external"`             // CIDR of the external network "public"
+	PortOffset         int           `yaml:"port_offset"`          // added to every port: a second cloud on one machine
+	FailPoint          string        `yaml:"fail_point"`           // kill this process there; for tests of recovery
+	PasswordHashRounds int           `yaml:"password_hash_rounds"` // bcrypt cost of passwords, [identity] password_hash_rounds
+	TokenExpiry        time.Duration `yaml:"token_expiration"`     // of identity tokens
 }
 
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
 	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24",
-		TokenExpiry: time.Hour}
+		TokenExpiry: time.Hour, PasswordHashRounds: 12}
 }
 
 var _ config.Checker = &Config{}
@@ -72,6 +73,9 @@ func (c *Config) Check() error {
 	if c.FakeHosts < 0 || c.FakeHosts > 0 && c.VirtType != "fake" {
 		errs = append(errs, errors.New("fake_hosts goes with virt_type fake"))
 	}
+	if c.PasswordHashRounds < 4 || c.PasswordHashRounds > 31 {
+		errs = append(errs, errors.New("password_hash_rounds is not within 4 and 31"))
+	}
 	if c.Database != "" && !strings.Contains(c.Database, "{name}") {
 		errs = append(errs, errors.New("database has no {name}: each service needs a database of its own"))
 	}
@@ -86,7 +90,7 @@ func (c *Config) Check() error {
 		c.PolicyDir = filepath.Join(c.StateDir, "policy")
 	}
 	if c.OpsListen == "" {
-		c.OpsListen = net.JoinHostPort(c.Listen, fmt.Sprint(9464+c.PortOffset))
+		c.OpsListen = net.JoinHostPort(c.Listen, fmt.Sprint(opsPort+c.PortOffset))
 	}
 	return errors.Join(errs...)
 }

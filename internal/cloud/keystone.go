@@ -32,7 +32,8 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	svc := service.New(service.Deps{Store: st, Keys: keys, Clock: env.Clock, Config: service.Config{Expiration: env.Config.TokenExpiry}})
+	svc := service.New(service.Deps{Store: st, Keys: keys, Clock: env.Clock, Config: service.Config{Expiration: env.Config.TokenExpiry,
+		PasswordHashRounds: env.Config.PasswordHashRounds}})
 	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
 		return Running{}, err
 	}

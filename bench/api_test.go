@@ -1,0 +1,243 @@
+package bench
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+)
+
+func BenchmarkIdentity(b *testing.B) {
+	c := StartCloud(b, 1, "--no-defaults")
+	c.EachClients(b, "token-by-password", func() int {
+		status, _ := c.Do("POST", identity, "/v3/auth/tokens", passwordAuth)
+		return status
+	})
+	c.EachClients(b, "token-validate", func() int {
+		status, _ := c.Do("GET", identity, "/v3/auth/projects", nil)
+		return status
+	})
+}
+
+func BenchmarkLists(b *testing.B) {
+	c := StartCloud(b, 1, "--no-defaults")
+	get := func(port int, path string) func() int {
+		return func() int { status, _ := c.Do("GET", port, path, nil); return status }
+	}
+	c.EachClients(b, "servers-detail/rows=0", get(compute, "/v2.1/servers/detail"))
+	c.EachClients(b, "networks", get(network, "/v2.0/networks"))
+	c.EachClients(b, "images", get(image, "/v2/images"))
+	c.EachClients(b, "limits", get(compute, "/v2.1/limits"))
+	c.EachClients(b, "allocation-candidates", get(placement, "/allocation_candidates?resources=VCPU:1,MEMORY_MB:64"))
+	quotas(c, -1)
+	servers(c, 200)
+	c.EachClients(b, "servers-detail/rows=200", get(compute, "/v2.1/servers/detail"))
+	for i := range 10000 {
+		c.Must("POST", image, "/v2/images", fmt.Sprintf(`{"name": "i%d"}`, i), nil)
+	}
+	c.EachClients(b, "images/rows=10000,page=100", get(image, "/v2/images?limit=100"))
+	for i := 0; i < 10000; i += 100 {
+		var list []map[string]any
+		for j := range 100 {
+			list = append(list, map[string]any{"name": fmt.Sprint(i + j)})
+		}
+		c.Must("POST", network, "/v2.0/networks", map[string]any{"networks": list}, nil)
+	}
+	c.EachClients(b, "networks/rows=10000,page=100", get(network, "/v2.0/networks?limit=100"))
+}
+
+func BenchmarkNetworkCreateDelete(b *testing.B) {
+	c := StartCloud(b, 1, "--no-defaults")
+	c.EachClients(b, "network", func() int {
+		var made struct{ Network struct{ ID string } }
+		c.Must("POST", network, "/v2.0/networks", `{"network": {"name": "n"}}`, &made)
+		status, _ := c.Do("DELETE", network, "/v2.0/networks/"+made.Network.ID, nil)
+		return status
+	})
+}
+
+func BenchmarkPortCreate(b *testing.B) {
+	c := StartCloud(b, 1, "--no-defaults")
+	quotas(c, -1)
+	net := wideNetwork(c)
+	for _, have := range []int{0, 10000} {
+		for i := 0; i < have; i += 200 {
+			var list []map[string]any
+			for range 200 {
+				list = append(list, map[string]any{"network_id": net})
+			}
+			c.Must("POST", network, "/v2.0/ports", map[string]any{"ports": list}, nil)
+		}
+		c.EachClients(b, fmt.Sprintf("ports=%d", have), func() int {
+			status, _ := c.Do("POST", network, "/v2.0/ports", map[string]any{"port": map[string]any{"network_id": net}})
+			return status
+		})
+	}
+}
+
+// BenchmarkServersAtOnce creates servers on the fake driver, each with a port,
+// and waits until all are ACTIVE.
+func BenchmarkServersAtOnce(b *testing.B) {
+	for _, n := range []int{1, 20, 50, 200} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			c := StartCloud(b, 10, "--no-defaults")
+			quotas(c, -1)
+			net, flavor, img := wideNetwork(c), flavorOf(c), imageOf(c)
+			b.ResetTimer()
+			cpu, began := c.CPU(), time.Now()
+			for range b.N {
+				boot(c, n, net, flavor, img)
+			}
+			b.StopTimer()
+			total := float64(n * b.N)
+			b.ReportMetric(float64((c.CPU()-cpu).Milliseconds())/total, "cpu-ms/server")
+			b.ReportMetric(total/time.Since(began).Minutes(), "servers/min")
+		})
+	}
+}
+
+// BenchmarkStart measures a start on existing state until the first token.
+func BenchmarkStart(b *testing.B) {
+	c := StartCloud(b, 1, "--no-defaults")
+	var wall, cpu time.Duration
+	for range b.N {
+		c.Stop()
+		w, u := c.Start()
+		wall, cpu = wall+w, cpu+u
+	}
+	b.ReportMetric(float64(wall.Milliseconds())/float64(b.N), "first-token-ms")
+	b.ReportMetric(float64(cpu.Milliseconds())/float64(b.N), "cpu-ms/op")
+}
+
+// BenchmarkMemory tells the idle cloud's memory at first and after use.
+func BenchmarkMemory(b *testing.B) {
+	c := StartCloud(b, 1, "--no-defaults")
+	time.Sleep(5 * time.Second) // what the start allocated is given back
+	b.ReportMetric(float64(c.PSS())/(1<<20), "idle-PSS-MiB")
+	quotas(c, -1)
+	servers(c, 100)
+	for range 2000 {
+		c.Must("GET", compute, "/v2.1/servers/detail?limit=20", nil, nil)
+	}
+	time.Sleep(10 * time.Second)
+	b.ReportMetric(float64(c.PSS())/(1<<20), "used-PSS-MiB")
+	for range b.N {
+	}
+}
+
+// BenchmarkImageUpload uploads 1 GiB, beside writing the same to the same disk.
+func BenchmarkImageUpload(b *testing.B) {
+	const size = 1 << 30
+	c := StartCloud(b, 1, "--no-defaults")
+	b.Run("upload", func(b *testing.B) {
+		b.SetBytes(size)
+		for range b.N {
+			var img struct{ ID string }
+			c.Must("POST", image, "/v2/images", `{"name": "big", "disk_format": "raw", "container_format": "bare"}`, &img)
+			if status, text := c.Do("PUT", image, "/v2/images/"+img.ID+"/file", io.LimitReader(pattern{}, size)); status != 204 {
+				b.Fatalf("%d %s", status, text)
+			}
+			c.Must("DELETE", image, "/v2/images/"+img.ID, nil, nil)
+		}
+	})
+	b.Run("disk", func(b *testing.B) {
+		b.SetBytes(size)
+		for range b.N {
+			f, err := os.Create(filepath.Join(c.Dir, "disk"))
+			if err != nil {
+				b.Fatal(err)
+			}
+			if _, err := io.Copy(f, io.LimitReader(pattern{}, size)); err != nil {
+				b.Fatal(err)
+			}
+			if err := f.Sync(); err != nil {
+				b.Fatal(err)
+			}
+			f.Close()
+			os.Remove(f.Name())
+		}
+	})
+}
+
+// pattern is endless data that is no known image format.
+type pattern struct{}
+
+func (pattern) Read(p []byte) (int, error) {
+	copy(p, bytes.Repeat([]byte{0x5a}, len(p)))
+	return len(p), nil
+}
+
+func quotas(c *Cloud, n int) {
+	var who struct{ Token struct{ Project struct{ ID string } } }
+	c.Must("GET", identity, "/v3/auth/projects", nil, nil)
+	var projects struct{ Projects []struct{ ID, Name string } }
+	c.Must("GET", identity, "/v3/projects?name=admin", nil, &projects)
+	who.Token.Project.ID = projects.Projects[0].ID
+	set := map[string]int{}
+	for _, k := range []string{"instances", "cores", "ram"} {
+		set[k] = n
+	}
+	c.Must("PUT", compute, "/v2.1/os-quota-sets/"+who.Token.Project.ID, map[string]any{"quota_set": set}, nil)
+	set = map[string]int{}
+	for _, k := range []string{"network", "subnet", "port"} {
+		set[k] = n
+	}
+	c.Must("PUT", network, "/v2.0/quotas/"+who.Token.Project.ID, map[string]any{"quota": set}, nil)
+}
+
+func wideNetwork(c *Cloud) string {
+	var net struct{ Network struct{ ID string } }
+	c.Must("POST", network, "/v2.0/networks", `{"network": {"name": "wide"}}`, &net)
+	c.Must("POST", network, "/v2.0/subnets", map[string]any{"subnet": map[string]any{"network_id": net.Network.ID, "ip_version": 4, "cidr": "10.0.0.0/12"}}, nil)
+	return net.Network.ID
+}
+
+func flavorOf(c *Cloud) string {
+	var f struct{ Flavor struct{ ID string } }
+	c.Must("POST", compute, "/v2.1/flavors", `{"flavor": {"name": "bench", "ram": 1, "vcpus": 1, "disk": 0}}`, &f)
+	return f.Flavor.ID
+}
+
+func imageOf(c *Cloud) string {
+	var img struct{ ID string }
+	c.Must("POST", image, "/v2/images", `{"name": "bench", "disk_format": "raw", "container_format": "bare"}`, &img)
+	c.Must("PUT", image, "/v2/images/"+img.ID+"/file", "not really a disk", nil)
+	return img.ID
+}
+
+func servers(c *Cloud, n int) { boot(c, n, wideNetwork(c), flavorOf(c), imageOf(c)) }
+
+// boot creates n servers at once and waits until none is building; an ERROR ends the benchmark.
+func boot(c *Cloud, n int, net, flavor, img string) {
+	var wg sync.WaitGroup
+	gate := make(chan struct{}, 50)
+	for i := range n {
+		wg.Go(func() {
+			gate <- struct{}{}
+			defer func() { <-gate }()
+			status, text := c.Do("POST", compute, "/v2.1/servers", map[string]any{"server": map[string]any{"name": fmt.Sprint("s", i), "flavorRef": flavor,
+				"imageRef": img, "networks": []map[string]string{{"uuid": net}}}})
+			if status != 202 {
+				c.tb.Errorf("create: %d %s", status, text)
+			}
+		})
+	}
+	wg.Wait()
+	count := func(status string) int {
+		var list struct{ Servers []struct{ ID string } }
+		c.Must("GET", compute, "/v2.1/servers?limit=1000&status="+status, nil, &list)
+		return len(list.Servers)
+	}
+	for deadline := time.Now().Add(5 * time.Minute); count("BUILD") > 0; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			c.tb.Fatal("servers are still building after 5 minutes")
+		}
+	}
+	if failed := count("ERROR"); failed > 0 {
+		c.tb.Fatalf("%d servers are in ERROR", failed)
+	}
+}

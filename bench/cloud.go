@@ -1,0 +1,254 @@
+// Package bench measures a whole cloud: the binary in a process of its own, on
+// the fake hypervisor unless a benchmark boots real guests. Beside latency it
+// tells the CPU time of the cloud's process per request, which hardly moves on
+// a noisy machine. Any 5xx makes a benchmark fail.
+package bench
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Cloud is a running binary.
+type Cloud struct {
+	tb     testing.TB
+	Dir    string
+	offset int
+	args   []string
+	cmd    *exec.Cmd
+	client http.Client
+	token  string
+}
+
+const password = "benchmark"
+
+// StartCloud starts the binary NACRE_BINARY with that many fake hosts.
+func StartCloud(tb testing.TB, hosts int, args ...string) *Cloud {
+	tb.Helper()
+	dir, err := os.MkdirTemp("/tmp", "nacre-bench-")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	c := &Cloud{tb: tb, Dir: dir, offset: 10000 + rand.IntN(20000),
+		client: http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute}}
+	c.args = append([]string{"up", "--state-dir", dir, "--port-offset", strconv.Itoa(c.offset), "--virt-type", "fake", "--fake-hosts", strconv.Itoa(hosts)}, args...)
+	c.Start()
+	tb.Cleanup(c.Stop)
+	return c
+}
+
+// Start starts the process and returns how long it took to the first token,
+// and the CPU time until then.
+func (c *Cloud) Start() (wall, cpu time.Duration) {
+	c.tb.Helper()
+	binary := os.Getenv("NACRE_BINARY")
+	if binary == "" {
+		c.tb.Fatal("NACRE_BINARY names no binary: run make bench")
+	}
+	log, err := os.OpenFile(filepath.Join(c.Dir, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	defer log.Close()
+	c.cmd = exec.Command(binary, c.args...)
+	c.cmd.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD="+password)
+	c.cmd.Stdout, c.cmd.Stderr = log, log
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	began := time.Now()
+	if err := c.cmd.Start(); err != nil {
+		c.tb.Fatal(err)
+	}
+	for time.Since(began) < time.Minute {
+		if c.login() == nil {
+			return time.Since(began), c.CPU()
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(log.Name())
+	c.tb.Fatalf("the cloud gave no token within a minute:\n%s", text)
+	return 0, 0
+}
+
+// Stop ends the process.
+func (c *Cloud) Stop() {
+	if c.cmd == nil || c.cmd.Process == nil {
+		return
+	}
+	_ = c.cmd.Process.Signal(syscall.SIGTERM)
+	_ = c.cmd.Wait()
+	c.cmd = nil
+}
+
+// CPU is the user and system time that the process has had.
+func (c *Cloud) CPU() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	user, _ := strconv.ParseInt(fields[11], 10, 64)
+	system, _ := strconv.ParseInt(fields[12], 10, 64)
+	return time.Duration(user+system) * (time.Second / 100)
+}
+
+// PSS is the proportional set size of the process in bytes.
+func (c *Cloud) PSS() int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", c.cmd.Process.Pid))
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
+			kib, _ := strconv.ParseInt(f[1], 10, 64)
+			return kib << 10
+		}
+	}
+	return 0
+}
+
+// Ports of the services.
+const (
+	identity  = 5000
+	image     = 9292
+	placement = 8778
+	compute   = 8774
+	network   = 9696
+)
+
+const passwordAuth = `{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "admin", "domain": {"id": "default"}, "password": "` +
+	password + `"}}}, "scope": {"project": {"name": "admin", "domain": {"id": "default"}}}}}`
+
+func (c *Cloud) login() error {
+	res, err := c.client.Post(c.url(identity, "/v3/auth/tokens"), "application/json", strings.NewReader(passwordAuth))
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, res.Body)
+	if res.StatusCode != http.StatusCreated {
+		return fmt.Errorf("status %d", res.StatusCode)
+	}
+	c.token = res.Header.Get("X-Subject-Token")
+	return nil
+}
+
+func (c *Cloud) url(port int, path string) string {
+	return fmt.Sprintf("http://127.0.0.1:%d%s", port+c.offset, path)
+}
+
+// versions are the microversions that requests ask for.
+var versions = map[int]string{compute: "compute 2.93", placement: "placement 1.39"}
+
+// Do sends a request and returns status and body; a transport error ends the benchmark.
+func (c *Cloud) Do(method string, port int, path string, body any) (int, []byte) {
+	var data io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		data = strings.NewReader(b)
+	case io.Reader:
+		data = b
+	default:
+		text, err := json.Marshal(b)
+		if err != nil {
+			c.tb.Fatal(err)
+		}
+		data = bytes.NewReader(text)
+	}
+	req, err := http.NewRequestWithContext(context.Background(), method, c.url(port, path), data)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	req.Header.Set("X-Auth-Token", c.token)
+	req.Header.Set("Content-Type", "application/json")
+	if strings.HasSuffix(path, "/file") {
+		req.Header.Set("Content-Type", "application/octet-stream")
+	}
+	if v := versions[port]; v != "" {
+		req.Header.Set("OpenStack-API-Version", v)
+	}
+	res, err := c.client.Do(req)
+	if err != nil {
+		c.tb.Errorf("%s %s: %v", method, path, err)
+		return 0, nil
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		c.tb.Errorf("%s %s: %v", method, path, err)
+	}
+	return res.StatusCode, text
+}
+
+// Must is Do that wants a 2xx, decoded into v when v is not nil.
+func (c *Cloud) Must(method string, port int, path string, body, v any) {
+	c.tb.Helper()
+	status, text := c.Do(method, port, path, body)
+	if status/100 != 2 {
+		c.tb.Fatalf("%s %s: %d %s", method, path, status, text)
+	}
+	if v != nil {
+		if err := json.Unmarshal(text, v); err != nil {
+			c.tb.Fatalf("%s %s: %v in %s", method, path, err, text)
+		}
+	}
+}
+
+// Measure runs op b.N times from that many clients and reports CPU time of the
+// cloud per operation, latencies and rate. Any 5xx fails the benchmark.
+func (c *Cloud) Measure(b *testing.B, clients int, op func() (status int)) {
+	b.Helper()
+	var next atomic.Int64
+	var mu sync.Mutex
+	var took []time.Duration
+	var wg sync.WaitGroup
+	cpu, began := c.CPU(), time.Now()
+	b.ResetTimer()
+	for range clients {
+		wg.Go(func() {
+			var mine []time.Duration
+			for next.Add(1) <= int64(b.N) {
+				at := time.Now()
+				if status := op(); status >= 500 || status == 0 {
+					b.Errorf("status %d", status)
+				}
+				mine = append(mine, time.Since(at))
+			}
+			mu.Lock()
+			took = append(took, mine...)
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	slices.Sort(took)
+	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+	b.ReportMetric(ms(c.CPU()-cpu)/float64(b.N), "cpu-ms/op")
+	b.ReportMetric(ms(took[len(took)/2]), "p50-ms")
+	b.ReportMetric(ms(took[len(took)*99/100]), "p99-ms")
+	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "op/s")
+}
+
+// EachClients runs a benchmark with 1 and with 8 clients.
+func (c *Cloud) EachClients(b *testing.B, name string, op func() int) {
+	for _, n := range []int{1, 8} {
+		b.Run(fmt.Sprintf("%s/clients=%d", name, n), func(b *testing.B) { c.Measure(b, n, op) })
+	}
+}
