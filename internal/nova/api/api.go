@@ -47,6 +47,8 @@ func (a *API) table() httpapi.Table {
 		a.serverRoutes(), a.serverActionRoutes(), a.consoleRoutes(), a.serverSecurityGroupRoutes(), a.externalEventRoutes(),
 		a.flavorRoutes(), a.extraSpecRoutes(), a.keypairRoutes(), a.quotaRoutes(), a.limitRoutes(),
 		a.serviceRoutes(), a.hypervisorRoutes(), a.zoneRoutes(), a.aggregateRoutes(),
+		a.metadataRoutes(), a.tagRoutes(), a.ipRoutes(), a.instanceActionRoutes(), a.passwordRoutes(),
+		a.volumeAttachmentRoutes(), a.usageRoutes(), a.extensionRoutes(),
 	)
 }
 

@@ -4,5 +4,5 @@ import "nacre/internal/oslo/policy"
 
 // detailRules are asked about parts of an answer or of a request, beside the rule of a route.
 var detailRules = []policy.Rule{
-	otherProjectLimits,
+	otherProjectLimits, actionEvents, actionDetails,
 }

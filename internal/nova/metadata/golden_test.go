@@ -42,6 +42,10 @@ func (o *oneInstance) MetadataInstance(_ context.Context, id string) (Instance, 
 	return o.Instance, nil
 }
 
+func (o *oneInstance) SecurityGroupNames(context.Context, string) ([]string, error) {
+	return []string{"default"}, nil
+}
+
 func (o *oneInstance) SetServerPassword(_ context.Context, _, password string) error {
 	o.Password = password
 	return nil
@@ -126,7 +130,7 @@ func recorded(t *testing.T) Instance {
 		ID: "a8df40dc-67ee-4566-aeaa-4822478ca4c8", ProjectID: "ed2b2413948c439eb37ea7e6dec8e4a7",
 		Name: "g-meta vm", Hostname: "g-meta-vm.novalocal", AvailabilityZone: "nova", Flavor: "g-m",
 		ReservationID: "r-uy8hqjz7", Keys: []Key{{"g-mkey", "ssh", key}}, Metadata: map[string]string{"role": "web"},
-		UserData: []byte("#cloud-config\nhostname: x\n"), SecurityGroups: []string{"default"}, RandomSeed: seed,
+		UserData: []byte("#cloud-config\nhostname: x\n"), RandomSeed: seed,
 		EC2: EC2{InstanceID: "i-0000001d", ImageID: "ami-00000007", LocalIPv4: "10.45.0.252",
 			Devices: map[string]string{"ami": "sda", "root": "/dev/sda"}},
 		Interfaces: []Interface{{PortID: "19873ee1-e2cb-4288-a0ab-b111b4ede289", NetworkID: "c11ee452-70ff-445d-88d0-3f7c0c2d7933",

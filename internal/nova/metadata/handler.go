@@ -18,9 +18,12 @@ import (
 	"nacre/internal/oslo/fault"
 )
 
-// Source is where the handler finds instances. Both methods answer a 404 fault for an instance there is not.
+// Source is where the handler finds instances. Its methods answer a 404 fault for an instance there is not.
 type Source interface {
+	// MetadataInstance need not fill in SecurityGroups.
 	MetadataInstance(ctx context.Context, id string) (Instance, error)
+	// SecurityGroupNames is asked for what the EC2 tree alone tells.
+	SecurityGroupNames(ctx context.Context, id string) ([]string, error)
 	SetServerPassword(ctx context.Context, id, password string) error
 }
 
@@ -110,15 +113,20 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, i Instance) err
 		if parts[0] == "ec2" {
 			parts = parts[1:]
 		}
-		return answerEC2(w, i, parts)
+		return h.answerEC2(w, r, i, parts)
 	}
 	return h.answerOpenStack(w, r, i, parts[1:])
 }
 
-func answerEC2(w http.ResponseWriter, i Instance, parts []string) error {
+func (h *Handler) answerEC2(w http.ResponseWriter, r *http.Request, i Instance, parts []string) (err error) {
 	if len(parts) == 0 {
 		write(w, textPlain, listing(EC2Versions))
 		return nil
+	}
+	if parts[len(parts)-1] == "security-groups" {
+		if i.SecurityGroups, err = h.Source.SecurityGroupNames(r.Context(), i.ID); err != nil {
+			return err
+		}
 	}
 	content, ok := ec2Item(i, parts)
 	if !ok {

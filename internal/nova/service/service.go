@@ -71,7 +71,7 @@ type Config struct {
 	MaxAttempts int
 	// ForceConfigDrive gives every server a config drive.
 	ForceConfigDrive bool
-	// DHCPDomain is appended to the hostname in metadata; "" appends nothing.
+	// DHCPDomain is appended to the hostname in metadata; the default is novalocal, "-" appends nothing.
 	DHCPDomain string
 	// PasswordLength is that of generated administrator passwords.
 	PasswordLength int
@@ -107,6 +107,9 @@ func (c Config) Defaults() Config {
 		if *field == 0 {
 			*field = def
 		}
+	}
+	if c.DHCPDomain == "" {
+		c.DHCPDomain = "novalocal"
 	}
 	if c.DefaultZone == "" {
 		c.DefaultZone = nova.DefaultZone
