@@ -155,6 +155,8 @@ func leaf(tok string) (node, error) {
 		return reference(match), nil
 	case "role":
 		return role(newMatch(match)), nil
+	case "field":
+		return newField(match)
 	case "http", "https":
 		return nil, fmt.Errorf("remote checks (%s) are not part of this policy engine", tok)
 	}
