@@ -298,3 +298,19 @@ func (h *testHost) wantEvent(id, status string) time.Duration {
 		}
 	}
 }
+
+// lookFor looks for a word in the host's rules.
+func (h *testHost) lookFor(word string) (string, bool) {
+	rules := h.run("nft list ruleset")
+	return rules, strings.Contains(rules, word)
+}
+
+func runNamed(t *testing.T, name, command string) {
+	t.Helper()
+	ns, err := openNamed(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	runIn(t, ns, command)
+}

@@ -82,39 +82,47 @@ func (r *round) ensureVXLAN(n rpcapi.Network, bridge netlink.Link, peers []strin
 	return r.setPeers(link, peers)
 }
 
-// setPeers makes the flooding entries of a VXLAN device exactly peers.
+// setPeers makes the flooding entries of a VXLAN device exactly peers, and
+// forgets what was learned to live behind others.
 func (r *round) setPeers(link netlink.Link, peers []string) error {
 	have, err := r.nl.NeighList(link.Attrs().Index, unix.AF_BRIDGE)
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return fmt.Errorf("list tunnel peers: %w", err)
 	}
-	wanted := map[string]bool{}
+	wanted, missing := map[string]bool{}, map[string]bool{}
 	for _, p := range peers {
 		if p != r.cfg.TunnelIP {
-			wanted[net.ParseIP(p).String()] = true
+			wanted[p], missing[p] = true, true
 		}
 	}
+	var errs error
 	for _, e := range have {
-		switch {
-		case e.IP == nil || e.HardwareAddr.String() != unknownMAC.String():
-		case wanted[e.IP.String()]:
-			delete(wanted, e.IP.String())
-		default:
-			err = errors.Join(err, r.nl.NeighDel(peerEntry(link, e.IP)))
+		if e.IP == nil {
+			continue
+		}
+		if e.HardwareAddr.String() == unknownMAC.String() {
+			delete(missing, e.IP.String())
+		}
+		if !wanted[e.IP.String()] {
+			if err := r.nl.NeighDel(peerEntry(link, e.HardwareAddr, e.IP)); err != nil && !errors.Is(err, unix.ENOENT) {
+				errs = errors.Join(errs, fmt.Errorf("remove tunnel peer %s: %w", e.IP, err))
+			}
 		}
 	}
-	for p := range wanted {
-		err = errors.Join(err, r.nl.NeighAppend(peerEntry(link, net.ParseIP(p))))
+	for p := range missing {
+		if err := r.nl.NeighAppend(peerEntry(link, unknownMAC, net.ParseIP(p))); err != nil {
+			errs = errors.Join(errs, fmt.Errorf("add tunnel peer %s: %w", p, err))
+		}
 	}
-	return err
+	return errs
 }
 
 // unknownMAC is the address of frames whose place is not known.
 var unknownMAC = net.HardwareAddr{0, 0, 0, 0, 0, 0}
 
-func peerEntry(link netlink.Link, ip net.IP) *netlink.Neigh {
+func peerEntry(link netlink.Link, mac net.HardwareAddr, ip net.IP) *netlink.Neigh {
 	return &netlink.Neigh{LinkIndex: link.Attrs().Index, Family: unix.AF_BRIDGE, State: netlink.NUD_PERMANENT | netlink.NUD_NOARP,
-		Flags: netlink.NTF_SELF, IP: ip, HardwareAddr: unknownMAC}
+		Flags: netlink.NTF_SELF, IP: ip, HardwareAddr: mac}
 }
 
 // physical finds what a physical network is mapped to on this host.

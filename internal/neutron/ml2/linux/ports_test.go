@@ -33,6 +33,16 @@ func TestGuestsMeetByTheirRules(t *testing.T) {
 	if ga.pings("10.0.0.12") {
 		t.Error("a removed rule still lets packets in")
 	}
+	h.run("ip link set " + a.Tap + " nomaster")
+	h.wantEvent(a.ID, "DOWN")
+	bridge, _ := h.driver.nl.LinkByName(n.Bridge)
+	tap, _ := h.driver.nl.LinkByName(a.Tap)
+	begin = time.Now()
+	if err := h.driver.nl.LinkSetMaster(tap, bridge); err != nil {
+		t.Fatal(err)
+	}
+	h.wantEvent(a.ID, "ACTIVE")
+	t.Logf("a tap on its bridge is ACTIVE after %v", time.Since(begin))
 	h.run("ip link del " + a.Tap)
 	h.wantEvent(a.ID, "DOWN")
 }

@@ -77,7 +77,7 @@ func (r *round) ensureRouter(ctx context.Context, w rpcapi.Router) error {
 		inner[name] = true
 		link, err := r.ensureRouterPort(ns, w, w.Gateway.RouterInterface, name, gatewayCIDRs(w))
 		errs = append(errs, err)
-		if err == nil {
+		if err == nil && w.Gateway.AdminStateUp {
 			routes = append(defaultRoutes(link, w.Gateway.NextHops), routes...)
 		}
 	}

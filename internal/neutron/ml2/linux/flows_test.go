@@ -1,0 +1,187 @@
+package linux
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+
+	"nacre/internal/neutron/rpcapi"
+)
+
+// talk is a TCP connection between two guests.
+type talk struct{ client, server net.Conn }
+
+// connect opens a connection from one namespace to a port of another.
+func connect(t *testing.T, from, to netns.NsHandle, address string) (talk, error) {
+	t.Helper()
+	var l net.Listener
+	if err := inside(to, func() (err error) { l, err = net.Listen("tcp", address); return err }); err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	var c talk
+	err := inside(from, func() (err error) { c.client, err = net.DialTimeout("tcp", address, time.Second); return err })
+	if err != nil {
+		return c, err
+	}
+	c.server, err = l.Accept()
+	t.Cleanup(func() { c.client.Close(); c.server.Close() })
+	return c, err
+}
+
+// alive says whether words pass in both directions.
+func (c talk) alive() bool {
+	return says(c.client, c.server) && says(c.server, c.client)
+}
+
+func says(from, to net.Conn) bool {
+	from.SetDeadline(time.Now().Add(700 * time.Millisecond))
+	to.SetDeadline(time.Now().Add(700 * time.Millisecond))
+	if _, err := from.Write([]byte("x")); err != nil {
+		return false
+	}
+	_, err := io.ReadFull(to, make([]byte, 1))
+	return err == nil
+}
+
+func TestRemovedRuleCutsRunningFlows(t *testing.T) {
+	h := newHost(t, nil)
+	n := h.addNetwork(121, "10.0.0.0/24")
+	group, strict := h.addGroup(allow("tcp", 22), allow("tcp", 80)), h.addGroup(allow("tcp", 22))
+	a, b, s := h.addPort(n, "10.0.0.11", group), h.addPort(n, "10.0.0.12", group), h.addPort(n, "10.0.0.13", strict)
+	h.group(strict).Rules = h.group(strict).Rules[2:] // nothing may go out but answers
+	h.apply()
+	ga, gb, gs := h.boot(a).setIP(), h.boot(b).setIP(), h.boot(s).setIP()
+	for _, p := range h.want.Ports {
+		h.wantActive(p.ID)
+	}
+	open := func(g *testGuest, address string) talk {
+		c, err := connect(t, ga.ns, g.ns, address)
+		if err != nil || !c.alive() {
+			t.Fatalf("connect to %s: %v", address, err)
+		}
+		return c
+	}
+	ssh, web, answering := open(gb, "10.0.0.12:22"), open(gb, "10.0.0.12:80"), open(gs, "10.0.0.13:22")
+	if _, err := connect(t, ga.ns, gb.ns, "10.0.0.12:81"); err == nil {
+		t.Error("port 81 is open")
+	}
+	if _, err := connect(t, gs.ns, gb.ns, "10.0.0.12:80"); err == nil {
+		t.Error("a guest without egress rules connects")
+	}
+
+	rules := h.group(group).Rules
+	h.group(group).Rules = append(rules[:2:2], rules[3]) // without port 22
+	h.apply()
+	if says(ssh.client, ssh.server) {
+		t.Error("a flow of a removed rule still goes in")
+	}
+	if says(ssh.server, ssh.client) && says(ssh.client, ssh.server) {
+		t.Error("the guest revived a flow of a removed rule")
+	}
+	if !web.alive() || !answering.alive() {
+		t.Error("a flow of another rule was cut")
+	}
+	h.group(group).Rules = rules
+	h.apply()
+	if !eventually(ssh.alive) {
+		t.Error("the flow does not go on when its rule is back")
+	}
+	h.port(s.ID).SecurityGroups = nil
+	h.apply()
+	if answering.alive() {
+		t.Error("a flow goes on after its group left the port")
+	}
+}
+
+func TestAnswersOfRevokedEgressStop(t *testing.T) {
+	h := newHost(t, nil)
+	n := h.addNetwork(122, "10.0.0.0/24")
+	in, out := h.addGroup(allow("udp")), h.addGroup()
+	a, b := h.addPort(n, "10.0.0.11", out), h.addPort(n, "10.0.0.12", in)
+	h.apply()
+	ga, gb := h.boot(a).setIP(), h.boot(b).setIP()
+	h.wantActive(a.ID)
+	h.wantActive(b.ID)
+	var client, server *net.UDPConn
+	at := func(ns netns.NsHandle, ip string) (c *net.UDPConn) {
+		inside(ns, func() (err error) {
+			c, err = net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(ip), Port: 5000})
+			return err
+		})
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	client, server = at(ga.ns, "10.0.0.11"), at(gb.ns, "10.0.0.12")
+	heard := func(from, to *net.UDPConn) bool {
+		from.WriteTo([]byte("x"), to.LocalAddr())
+		to.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+		_, err := to.Read(make([]byte, 9))
+		return err == nil
+	}
+	if heard(server, client) {
+		t.Error("an unasked datagram comes in")
+	}
+	if !heard(client, server) || !heard(server, client) {
+		t.Fatal("an answer does not come in")
+	}
+	h.group(out).Rules = nil
+	h.apply()
+	if heard(client, server) {
+		t.Error("revoked egress goes out")
+	}
+	if heard(server, client) {
+		t.Error("answers of a revoked flow come in")
+	}
+}
+
+func TestRemoteGroup(t *testing.T) {
+	h := newHost(t, nil)
+	n := h.addNetwork(123, "10.0.0.0/24")
+	friends := allow("icmp")
+	friends.HasRemote = true
+	group := h.addGroup(friends)
+	a, b := h.addPort(n, "10.0.0.11", group), h.addPort(n, "10.0.0.12", group)
+	h.apply()
+	ga := h.boot(a).setIP()
+	h.boot(b).setIP()
+	h.wantActive(a.ID)
+	h.wantActive(b.ID)
+	if ga.pings("10.0.0.12") {
+		t.Error("an empty group of friends lets packets in")
+	}
+	h.group(group).Rules[2].RemoteIPs = []string{"10.0.0.11/32", "10.0.0.12/32", "10.0.0.12"}
+	h.apply()
+	if !ga.pings("10.0.0.12") {
+		t.Error("a friend is not let in")
+	}
+}
+
+// A rule that nftables refuses must not open or block anything else.
+func TestBadRuleHurtsNobodyElse(t *testing.T) {
+	h := newHost(t, nil)
+	n := h.addNetwork(124, "10.0.0.0/24")
+	good, bad := h.addGroup(allow("icmp")), h.addGroup(allow("icmp"), allow("tcp", 99999), rpcapi.Rule{Direction: "ingress", EtherType: "IPv4", Protocol: "nonsense"})
+	a, b, c := h.addPort(n, "10.0.0.11", good), h.addPort(n, "10.0.0.12", good), h.addPort(n, "10.0.0.13", bad)
+	status, err := h.driver.Apply(t.Context(), h.want, false)
+	if err != nil || len(status.Errors) != 2 {
+		t.Errorf("status %+v %v", status, err)
+	}
+	ga := h.boot(a).setIP()
+	h.boot(b).setIP()
+	h.boot(c).setIP()
+	for _, p := range h.want.Ports {
+		h.wantActive(p.ID)
+	}
+	if !ga.pings("10.0.0.12") {
+		t.Error("a good group's guest is not reached")
+	}
+	if ga.pings("10.0.0.13") {
+		t.Error("a refused group lets packets in")
+	}
+	h.want.SecurityGroups = h.want.SecurityGroups[:1]
+	h.want.Ports = h.want.Ports[:2]
+}
