@@ -105,6 +105,7 @@ func (s *Service) RPC() messaging.Methods {
 	m := messaging.Methods{}
 	messaging.Handle(m, rpcapi.GetHostState, s.HostState)
 	messaging.Handle(m, rpcapi.SendReport, s.Report)
+	messaging.Handle(m, rpcapi.FindGuest, s.FindGuest)
 	return m
 }
 
