@@ -33,7 +33,7 @@ func (s *Service) MetadataInstance(ctx context.Context, id string) (metadata.Ins
 
 // SecurityGroupNames lists the groups on a server's ports.
 func (s *Service) SecurityGroupNames(ctx context.Context, id string) (names []string, err error) {
-	groups, err := s.networks.SecurityGroups(ctx, []string{id})
+	groups, err := s.networks.SecurityGroups(ctx, []string{id}, false)
 	for _, g := range groups[id] {
 		names = append(names, g.Name)
 	}

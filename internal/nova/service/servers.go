@@ -155,8 +155,9 @@ func (s *Service) HostStatus(ctx context.Context, hosts []string) (map[string]st
 	return out, nil
 }
 
-// SecurityGroups lists the groups on the ports of servers, by server.
-func (s *Service) SecurityGroups(ctx context.Context, list []nova.Server) (map[string][]nova.SecurityGroup, error) {
+// SecurityGroups lists the groups on the ports of servers, by server, with
+// their rules if asked.
+func (s *Service) SecurityGroups(ctx context.Context, list []nova.Server, rules bool) (map[string][]nova.SecurityGroup, error) {
 	var ids []string
 	for _, srv := range list {
 		if len(srv.NetworkInfo) > 0 {
@@ -166,7 +167,7 @@ func (s *Service) SecurityGroups(ctx context.Context, list []nova.Server) (map[s
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	return s.networks.SecurityGroups(ctx, ids)
+	return s.networks.SecurityGroups(ctx, ids, rules)
 }
 
 // SetSecurityGroup puts a group, by name or ID, on all ports of a server, or takes it off.

@@ -37,8 +37,8 @@ type Networks interface {
 	VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error)
 	// PortStates tells "ACTIVE", "DOWN", "BUILD" or "ERROR" for each of the server's ports.
 	PortStates(ctx context.Context, serverID string) (map[string]string, error)
-	// SecurityGroups lists the groups on each server's ports, as the caller.
-	SecurityGroups(ctx context.Context, serverIDs []string) (map[string][]nova.SecurityGroup, error)
+	// SecurityGroups lists the groups on each server's ports, as the caller, with their rules if asked.
+	SecurityGroups(ctx context.Context, serverIDs []string, rules bool) (map[string][]nova.SecurityGroup, error)
 	// SetSecurityGroup adds a group, by name or ID, to all ports of a server, or takes it off.
 	SetSecurityGroup(ctx context.Context, s nova.Server, group string, on bool) error
 }
