@@ -115,3 +115,9 @@ func domainFor(ctx context.Context, a keystone.Attributes) string {
 	}
 	return keystone.DefaultDomainID
 }
+
+// Healthy reports whether the database answers.
+func (s *Service) Healthy(ctx context.Context) error {
+	_, err := s.store.Revision(ctx)
+	return err
+}

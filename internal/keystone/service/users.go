@@ -10,7 +10,7 @@ import (
 )
 
 // userAttributes are those the API defines; others are the client's own.
-var userAttributes = []string{"id", "name", "domain_id", "enabled", "default_project_id", "password", "options", "links", "extra", "password_expires_at"}
+var userAttributes = []string{"id", "name", "domain_id", "enabled", "default_project_id", "password", "options", "federated", "links", "extra", "password_expires_at"}
 
 // User is a user, or 404.
 func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
@@ -68,6 +68,10 @@ func (s *Service) applyUser(ctx context.Context, u *keystone.User, a keystone.At
 	a.SetText("default_project_id", &u.DefaultProjectID)
 	a.MergeOptions(&u.Options)
 	a.MergeExtra(&u.Extra, userAttributes...)
+	if federated, _ := a["federated"].([]any); len(federated) > 0 {
+		first, _ := federated[0].(map[string]any)
+		return fault.BadRequest("Could not find Identity Provider: %v", first["idp_id"])
+	}
 	if p := a.Text("default_project_id"); p != "" {
 		if project, err := s.store.Project(ctx, p); err == nil && project.IsDomain {
 			return fault.BadRequest("User's default project ID cannot be a domain ID: %s", p)

@@ -1,0 +1,47 @@
+// Package api is the identity API, version 3, on the wire: routes, policy
+// rules, bodies and views.
+package api
+
+import (
+	"embed"
+	"io/fs"
+	"net/http"
+	"slices"
+
+	"nacre/internal/keystone/service"
+	"nacre/internal/oslo/httpapi"
+)
+
+//go:embed schemas/*.json
+var schemaFiles embed.FS
+
+// API turns calls of the wire into calls of the service.
+type API struct {
+	svc     *service.Service
+	schemas schemaDocs
+}
+
+// New is the handler of the identity service: discovery at /, the API below /v3.
+func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
+	files, err := fs.Sub(schemaFiles, "schemas")
+	if err != nil {
+		return nil, err
+	}
+	docs, err := readSchemas(files)
+	if err != nil {
+		return nil, err
+	}
+	a := &API{svc: svc, schemas: docs}
+	return httpapi.New(httpapi.Service{
+		Name: "keystone", Type: "identity", Prefix: "/v3",
+		Roots: a.discoveryRoutes(),
+		Table: slices.Concat(a.authRoutes(), a.tokenRoutes(), a.userRoutes(), a.groupRoutes(), a.projectRoutes(), a.domainRoutes(),
+			a.roleRoutes(), a.grantRoutes(), a.systemGrantRoutes(), a.assignmentRoutes(),
+			a.regionRoutes(), a.serviceRoutes(), a.endpointRoutes(), a.revocationRoutes()),
+		Schemas: files, Rules: baseRules, AdminRule: "admin_required",
+		RouteFirst: true, PolicyFirst: true, StrictJSON: true, HeadFromGet: true, TrimSlash: true, EmptyBody: "{}",
+		Headers: http.Header{"Vary": {"X-Auth-Token"}},
+		Fault:   envelope, SchemaFault: a.schemaFault, Malformed: malformed, Forbidden: forbidden,
+		NotFound: notFound, NotAllowed: notAllowed, Options: options, Unauthorized: unauthorized,
+	}, d)
+}

@@ -1,0 +1,221 @@
+package api
+
+import (
+	"encoding/json"
+	"strings"
+
+	"nacre/internal/keystone"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/httpapi"
+)
+
+// authBody is the body of POST /auth/tokens, after its schema was checked.
+type authBody struct {
+	Auth *struct {
+		Identity map[string]json.RawMessage `json:"identity"`
+		Scope    json.RawMessage            `json:"scope"`
+	} `json:"auth"`
+}
+
+type refBody struct {
+	ID     *string  `json:"id"`
+	Name   *string  `json:"name"`
+	Domain *refBody `json:"domain"`
+}
+
+// ref reads a reference; where is its place in the body, for the sentence.
+func (r *refBody) ref(where string) (*keystone.Ref, error) {
+	if r == nil {
+		return nil, nil
+	}
+	if r.ID == nil && r.Name == nil {
+		return nil, fault.BadRequest("Invalid input for field %s: id or name must be present.", where)
+	}
+	domain, err := r.Domain.ref(where + "/domain")
+	if err != nil {
+		return nil, err
+	}
+	ref := &keystone.Ref{Domain: domain}
+	if r.ID != nil {
+		ref.ID = *r.ID
+	}
+	if r.Name != nil {
+		ref.Name = *r.Name
+	}
+	return ref, nil
+}
+
+// issueToken is POST /auth/tokens.
+func (a *API) issueToken(c *httpapi.Call, b authBody) (tokenAnswer, error) {
+	if b.Auth == nil {
+		return tokenAnswer{}, expecting("auth", "request body")
+	}
+	cred, err := b.credentials()
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	scope, err := scopeOf(b.Auth.Scope)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	t, err := a.svc.Authenticate(c.Ctx(), cred, scope)
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	return a.tokenAnswer(c, t)
+}
+
+// credentials reads what the client proves its identity with. What a method
+// needs must be there; whether it is right is not asked here.
+func (b authBody) credentials() (cred keystone.Credentials, err error) {
+	identity := b.Auth.Identity
+	if err := json.Unmarshal(identity["methods"], &cred.Methods); err != nil {
+		return cred, expecting("methods", "identity")
+	}
+	for _, m := range cred.Methods {
+		if _, ok := identity[m]; !ok {
+			return cred, expecting(m, "identity")
+		}
+	}
+	for _, m := range cred.Methods {
+		switch m {
+		case keystone.MethodPassword:
+			err = readPassword(identity[m], &cred)
+		case keystone.MethodToken:
+			var t struct{ ID string }
+			err = json.Unmarshal(identity[m], &t)
+			cred.Token = t.ID
+		}
+		if err != nil {
+			return cred, err
+		}
+	}
+	return cred, nil
+}
+
+func readPassword(text json.RawMessage, cred *keystone.Credentials) error {
+	var body struct {
+		User *struct {
+			refBody
+			Password string `json:"password"`
+		} `json:"user"`
+	}
+	if err := json.Unmarshal(text, &body); err != nil {
+		return err
+	}
+	if body.User == nil {
+		return expecting("user", "password")
+	}
+	ref, err := body.User.ref("identity/password/user")
+	if err != nil {
+		return err
+	}
+	if ref.ID == "" && ref.Name == "" {
+		return expecting("id or name", "user")
+	}
+	if ref.Name != "" && ref.Domain == nil {
+		return expecting("domain", "user")
+	}
+	cred.User, cred.Password = *ref, body.User.Password
+	return nil
+}
+
+const scopeKinds = "system, project, domain, OS-TRUST:trust or unscoped"
+
+// scopeOf reads the scope; none given is the zero Scope.
+func scopeOf(text json.RawMessage) (keystone.Scope, error) {
+	var word string
+	if len(text) == 0 {
+		return keystone.Scope{}, nil
+	}
+	if json.Unmarshal(text, &word) == nil {
+		if strings.Contains(word, "unscoped") {
+			return keystone.Scope{Unscoped: true}, nil
+		}
+		return keystone.Scope{}, expecting(scopeKinds, "scope")
+	}
+	var body map[string]json.RawMessage
+	if err := json.Unmarshal(text, &body); err != nil {
+		return keystone.Scope{}, err
+	}
+	kind := ""
+	for _, k := range []string{"project", "domain", "unscoped", "system", "OS-TRUST:trust"} {
+		if _, ok := body[k]; !ok {
+			continue
+		}
+		if kind != "" {
+			return keystone.Scope{}, expecting(scopeKinds, "scope")
+		}
+		kind = k
+	}
+	return scopeKind(kind, body[kind])
+}
+
+func scopeKind(kind string, text json.RawMessage) (s keystone.Scope, err error) {
+	switch kind {
+	case "system":
+		return keystone.Scope{System: true}, nil
+	case "unscoped":
+		return keystone.Scope{Unscoped: true}, nil
+	case "OS-TRUST:trust": // there are none
+		return s, fault.Unauthorized("The request you have made requires authentication.")
+	case "":
+		return s, expecting(scopeKinds, "scope")
+	}
+	var body *refBody
+	if err := json.Unmarshal(text, &body); err != nil {
+		return s, err
+	}
+	ref, err := body.ref("scope/" + kind)
+	if err != nil {
+		return s, err
+	}
+	if ref == nil || ref.ID == "" && ref.Name == "" {
+		return s, fault.BadRequest("Invalid input for field scope/%s: id or name must be present.", kind)
+	}
+	if kind == "domain" {
+		return keystone.Scope{Domain: ref}, nil
+	}
+	if ref.Name != "" && ref.Domain == nil {
+		return s, expecting("domain", "project")
+	}
+	return keystone.Scope{Project: ref}, nil
+}
+
+func (a *API) authRoutes() httpapi.Table {
+	return httpapi.Table{
+		{Method: "GET", Path: "/auth/catalog", Status: 200, Rule: anyone("identity:get_auth_catalog"), Do: httpapi.Get(a.authCatalog)},
+		{Method: "GET", Path: "/auth/projects", Status: 200, Rule: anyone("identity:get_auth_projects"), Do: httpapi.Get(a.authProjects)},
+		{Method: "GET", Path: "/auth/domains", Status: 200, Rule: anyone("identity:get_auth_domains"), Do: httpapi.Get(a.authDomains)},
+		{Method: "GET", Path: "/auth/system", Status: 200, Rule: anyone("identity:get_auth_system"), Do: httpapi.Get(a.authSystem)},
+		{Method: "GET", Path: "/OS-FEDERATION/projects", Status: 200, Rule: anyone("identity:get_auth_projects"), Do: httpapi.Get(a.authProjects)},
+		{Method: "GET", Path: "/OS-FEDERATION/domains", Status: 200, Rule: anyone("identity:get_auth_domains"), Do: httpapi.Get(a.authDomains)},
+	}
+}
+
+func (a *API) authCatalog(c *httpapi.Call) (view, error) {
+	if c.Caller.ProjectID == "" {
+		return nil, fault.Forbidden("You are not authorized to perform the requested action.")
+	}
+	catalog, err := a.catalogView(c, c.Caller.UserID, c.Caller.ProjectID)
+	return view{"catalog": catalog, "links": view{"self": base(c, "auth/catalog")}}, err
+}
+
+func (a *API) authProjects(c *httpapi.Call) (view, error) {
+	rows, err := a.svc.ProjectsOfUser(c.Ctx(), c.Caller.UserID)
+	return list(c, "projects", rows, projectView), err
+}
+
+func (a *API) authDomains(c *httpapi.Call) (view, error) {
+	rows, err := a.svc.DomainsOfUser(c.Ctx(), c.Caller.UserID)
+	return list(c, "domains", rows, domainView), err
+}
+
+func (a *API) authSystem(c *httpapi.Call) (view, error) {
+	system := []view{}
+	has, err := a.svc.HasSystemRole(c.Ctx(), c.Caller.UserID)
+	if has {
+		system = append(system, view{"all": true})
+	}
+	return view{"system": system, "links": view{"self": base(c, "auth/system")}}, err
+}

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"net/http"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/service"
+	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/policy"
+)
+
+const subjectHeader = "X-Subject-Token"
+
+func (a *API) tokenRoutes() httpapi.Table {
+	return httpapi.Table{
+		{Method: "POST", Path: "/auth/tokens", Status: 201, Public: true, Bodies: httpapi.Schemas{"": "auth.json"}, Do: httpapi.JSON(a.issueToken)},
+		{Method: "HEAD", Path: "/auth/tokens", Status: 200,
+			Rule: anyScope("identity:check_token", "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject"),
+			Do:   on(a.subject, a.showToken)},
+		{Method: "GET", Path: "/auth/tokens", Status: 200,
+			Rule: anyScope("identity:validate_token", "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or rule:token_subject"),
+			Do:   on(a.subject, a.showToken)},
+		{Method: "DELETE", Path: "/auth/tokens", Status: 204,
+			Rule: anyScope("identity:revoke_token", "rule:admin_required or rule:token_subject"),
+			Do:   on(a.subject, a.revokeToken)},
+	}
+}
+
+// anyone is a rule that every valid token passes.
+func anyone(name string) policy.Rule { return policy.Rule{Name: name} }
+
+// subject finds the token that the call is about.
+func (a *API) subject(c *httpapi.Call) (keystone.Token, policy.Target, error) {
+	t, err := a.svc.Token(c.Ctx(), c.R.Header.Get(subjectHeader))
+	target := policy.Target{}
+	if err == nil {
+		target["target.token.user_id"] = t.User.ID
+	}
+	return t, target, err
+}
+
+// tokenAnswer is a token on the wire: what it stands for in the body, itself in a header.
+type tokenAnswer struct {
+	Token view `json:"token"`
+	id    string
+}
+
+// Headers carries the token itself.
+func (t tokenAnswer) Headers() http.Header { return http.Header{subjectHeader: {t.id}} }
+
+func (a *API) showToken(c *httpapi.Call, t keystone.Token) (tokenAnswer, error) {
+	return a.tokenAnswer(c, t)
+}
+
+func (a *API) revokeToken(c *httpapi.Call, t keystone.Token) (httpapi.None, error) {
+	return httpapi.None{}, a.svc.RevokeToken(c.Ctx(), t.ID)
+}
+
+func (a *API) tokenAnswer(c *httpapi.Call, t keystone.Token) (tokenAnswer, error) {
+	v := tokenView(t)
+	if t.Scoped() && !c.Query.Has("nocatalog") {
+		catalog, err := a.catalogView(c, t.User.ID, t.ProjectID())
+		if err != nil {
+			return tokenAnswer{}, err
+		}
+		v["catalog"] = catalog
+	}
+	return tokenAnswer{v, t.ID}, nil
+}
+
+func tokenView(t keystone.Token) view {
+	v := view{"methods": t.Methods, "audit_ids": t.AuditIDs, "issued_at": wireTime(t.IssuedAt), "expires_at": wireTime(t.ExpiresAt),
+		"user": view{"id": t.User.ID, "name": t.User.Name, "domain": nameOf(t.UserDomain), "password_expires_at": nil}}
+	switch {
+	case t.System:
+		v["system"] = view{"all": true}
+	case t.Domain != nil:
+		v["domain"] = nameOf(*t.Domain)
+	case t.Project != nil:
+		v["project"] = view{"id": t.Project.ID, "name": t.Project.Name, "domain": nameOf(t.ProjectDomain)}
+		v["is_domain"] = t.Project.IsDomain
+	}
+	if t.Scoped() {
+		v["roles"] = t.Roles
+	}
+	return v
+}
+
+func nameOf(p keystone.Project) view { return view{"id": p.ID, "name": p.Name} }
+
+// catalogView is the catalogue as one caller sees it.
+func (a *API) catalogView(c *httpapi.Call, userID, projectID string) ([]view, error) {
+	entries, err := a.svc.Catalog(c.Ctx(), userID, projectID)
+	views := make([]view, len(entries))
+	for i, e := range entries {
+		views[i] = catalogEntryView(e)
+	}
+	return views, err
+}
+
+func catalogEntryView(e service.CatalogEntry) view {
+	endpoints := make([]view, len(e.Endpoints))
+	for i, p := range e.Endpoints {
+		endpoints[i] = withExtra(p.Extra, view{"id": p.ID, "interface": p.Interface, "url": p.URL,
+			"region_id": nullable(p.RegionID), "region": nullable(p.RegionID)})
+	}
+	return view{"id": e.ID, "type": e.Type, "name": e.Name(), "endpoints": endpoints}
+}
