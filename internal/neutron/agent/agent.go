@@ -80,6 +80,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			cancel(err)
 		}
 	}()
+	_ = a.reports.send(ctx) // the server answers for hosts it has heard of
 	loop.Run(ctx,
 		loop.Loop{Name: "neutron_agent_sync", Every: a.deps.Resync, Wake: a.wake, Run: a.sync},
 		loop.Loop{Name: "neutron_agent_report", Every: rpcapi.HeartbeatEvery, Wake: a.reports.wake, Run: a.reports.send})
@@ -110,7 +111,11 @@ func (a *Agent) sync(ctx context.Context) error {
 		a.again(ctx)
 		return fmt.Errorf("ask for the state of the host: %w", err)
 	}
-	if state.Unchanged && a.retry == 0 {
+	if state.Revision == 0 { // the server does not know this host: that is no reason to clear it
+		a.reports.hurry()
+		a.again(ctx)
+		return nil
+	} else if state.Unchanged && a.retry == 0 {
 		return nil
 	} else if state.Unchanged {
 		state = *a.state.Load()

@@ -39,8 +39,8 @@ type Metadata struct {
 	state  atomic.Pointer[rpcapi.HostState]
 }
 
-// NewMetadata checks the configuration. Give Handler to the driver and the
-// value itself to the agent.
+// NewMetadata checks the configuration. Both the driver and the agent are given
+// the value.
 func NewMetadata(c MetadataConfig) (*Metadata, error) {
 	m := &Metadata{secret: []byte(c.Secret), bus: c.Bus, next: c.Handler}
 	if c.Handler == nil {
@@ -71,7 +71,7 @@ func forward(target *url.URL) http.Handler {
 
 func (m *Metadata) know(state *rpcapi.HostState) { m.state.Store(state) }
 
-// Handler answers the requests of one network or router.
+// Handler implements ml2.Metadata.
 func (m *Metadata) Handler(scope ml2.Scope) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, err := netip.ParseAddrPort(r.RemoteAddr)

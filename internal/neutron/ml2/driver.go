@@ -45,6 +45,9 @@ type Scope struct {
 	RouterID  string
 }
 
-// Metadata answers guests' requests to 169.254.169.254. RemoteAddr of a
-// request is the guest's address within scope.
-type Metadata func(scope Scope) http.Handler
+// Metadata answers guests' requests to 169.254.169.254.
+type Metadata interface {
+	// Handler answers the requests of one scope, where RemoteAddr of a request
+	// is the guest's address.
+	Handler(scope Scope) http.Handler
+}

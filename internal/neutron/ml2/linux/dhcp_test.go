@@ -3,22 +3,17 @@ package linux
 import (
 	"bytes"
 	"encoding/binary"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"nacre/internal/neutron/ml2"
 	"nacre/internal/neutron/rpcapi"
 )
 
-// silent metadata makes the DHCP server show the way to 169.254.169.254.
-func noMetadata(ml2.Scope) http.Handler { return http.NotFoundHandler() }
-
 func TestLeaseGoesToTheRightMACOnly(t *testing.T) {
-	h := newHost(t, func(c *Config) { c.Metadata = noMetadata })
+	h := newHost(t, func(c *Config) { c.Metadata = whoAsks{} })
 	n := h.addNetwork(102, "10.0.0.0/24")
 	serveDHCP(n, "10.0.0.2")
 	group := h.addGroup()

@@ -195,7 +195,7 @@ type round struct {
 func (d *Driver) Apply(ctx context.Context, want rpcapi.HostState, full bool) (ml2.Status, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := &round{Driver: d, want: want, full: full, wired: map[string]bool{}}
+	r := &round{Driver: d, want: inOrder(want), full: full, wired: map[string]bool{}}
 	if err := r.readLinks(); err != nil {
 		return ml2.Status{}, fmt.Errorf("read the host's links: %w", err)
 	}

@@ -54,7 +54,7 @@ func (p *proxies) listen(ns *namespace, scope ml2.Scope, address string) error {
 	if err != nil {
 		return err
 	}
-	p.open[scope] = start(listener, p.serve(scope), st.Ino)
+	p.open[scope] = start(listener, p.serve.Handler(scope), st.Ino)
 	return nil
 }
 

@@ -19,7 +19,9 @@ import (
 )
 
 // whoAsks answers with what the driver knows of a request.
-func whoAsks(s ml2.Scope) http.Handler {
+type whoAsks struct{}
+
+func (whoAsks) Handler(s ml2.Scope) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from, _, _ := net.SplitHostPort(r.RemoteAddr)
 		fmt.Fprintf(w, "%s %s%s %s", from, s.NetworkID, s.RouterID, r.URL.Path)
@@ -56,7 +58,7 @@ func routerPort(n *rpcapi.Network, ip string) rpcapi.RouterInterface {
 // publicHost has an external network on br-ex, on which the host is .1.
 func publicHost(t *testing.T) (*testHost, *rpcapi.Network) {
 	h := newHost(t, func(c *Config) {
-		c.Metadata = whoAsks
+		c.Metadata = whoAsks{}
 		c.BridgeMappings = map[string]string{"public": "br-ex"}
 		c.Bridges = []Bridge{{Name: "br-ex", Addresses: []string{"172.24.4.1/24"}, Masquerade: true}}
 	})
@@ -210,7 +212,7 @@ func (h *testHost) wantActive(id string) {
 }
 
 func TestMetadataOfANetworkWithoutRouter(t *testing.T) {
-	h := newHost(t, func(c *Config) { c.Metadata = whoAsks })
+	h := newHost(t, func(c *Config) { c.Metadata = whoAsks{} })
 	h.want.Networks = make([]rpcapi.Network, 0, 2)
 	for vni := 113; vni < 115; vni++ { // two networks with the same addresses
 		n := h.addNetwork(vni, "10.0.0.0/24")
