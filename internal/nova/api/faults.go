@@ -26,7 +26,10 @@ var faultNames = map[int]string{400: "badRequest", 401: "unauthorized", 403: "fo
 	501: "notImplemented", 503: "serviceUnavailable"}
 
 // encodeFault writes {"itemNotFound": {"code": 404, "message": …}}.
-func encodeFault(_ *httpapi.Call, f *fault.Fault) httpapi.Response {
+func encodeFault(c *httpapi.Call, f *fault.Fault) httpapi.Response {
+	if f.Type == "version" && f.Status == http.StatusBadRequest {
+		forgetVersion(c)
+	}
 	name := faultNames[f.Status]
 	if name == "" {
 		name = "computeFault"
@@ -44,15 +47,25 @@ func notFound(c *httpapi.Call) httpapi.Response {
 	if c.Route != nil {
 		return encodeFault(c, fault.NotFound("The resource could not be found."))
 	}
-	return httpapi.Response{Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json; charset=UTF-8"}},
+	forgetVersion(c)
+	return httpapi.Response{Status: http.StatusNotFound, Header: http.Header{"Content-Type": {"application/json"}},
 		Body: []byte(`{"message": "The resource could not be found.<br /><br />\n\n\n", "code": "404 Not Found", "title": "Not Found"}`)}
+}
+
+// forgetVersion takes the version headers off an answer that the original gives before it looks at versions.
+func forgetVersion(c *httpapi.Call) {
+	for _, name := range []string{"OpenStack-API-Version", "X-OpenStack-Nova-API-Version", "Vary"} {
+		c.Header().Del(name)
+	}
 }
 
 // schemaFault words what a schema refuses.
 func schemaFault(e httpapi.SchemaError) *fault.Fault {
 	msg := e.Message
-	if name, isName := strings.CutSuffix(msg, " is not a 'name'"); isName && name != "" {
-		return fault.BadRequest("An invalid 'name' value was provided. The name must be: %s", "printable characters. Can not start or end with whitespace.")
+	if _, format, ok := strings.Cut(msg, " is not a '"); ok && e.Keyword == "format" {
+		if must := nameRules[strings.TrimSuffix(format, "'")]; must != "" {
+			return fault.BadRequest("An invalid 'name' value was provided. The name must be: %s", must)
+		}
 	}
 	switch {
 	case len(e.Path) == 0:

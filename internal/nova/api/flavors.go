@@ -150,7 +150,8 @@ func flavorQuery(c *httpapi.Call) (f nova.FlavorFilter, p db.Page, err error) {
 	if column, renamed := flavorColumns[key]; renamed {
 		key = column
 	}
-	p.Sort = []db.Sort{{Column: key, Desc: last(c.Query, "sort_dir") == "desc"}}
+	desc := last(c.Query, "sort_dir") == "desc"
+	p.Sort = []db.Sort{{Column: key, Desc: desc}, {Column: "number", Desc: desc}}
 	f.ProjectID = c.Caller.ProjectID
 	yes, no := true, false
 	f.IsPublic = &yes

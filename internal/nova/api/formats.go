@@ -16,6 +16,24 @@ var formats = map[string]func(any) error{
 	"az_name_with_leading_trailing_spaces": text(func(s string) bool {
 		return isZoneName(strings.TrimSpace(s))
 	}),
+	"keypair_name_20":  text(func(s string) bool { return madeOf(s, oldKeypairChars) }),
+	"keypair_name_292": text(func(s string) bool { return madeOf(s, keypairChars) }),
+}
+
+// What names of keypairs are made of, before and since 2.92.
+const (
+	oldKeypairChars = "_- 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	keypairChars    = "@._- 0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// nameRules are what the formats of names tell who offends them.
+var nameRules = map[string]string{
+	"name":                                 "printable characters. Can not start or end with whitespace.",
+	"name_with_leading_trailing_spaces":    "printable characters with at least one non space character",
+	"az_name":                              "printable characters except :. Can not start or end with whitespace.",
+	"az_name_with_leading_trailing_spaces": "printable characters except :, with at least one non space character",
+	"keypair_name_20":                      "Only expected characters: [" + oldKeypairChars + "]",
+	"keypair_name_292":                     "Only expected characters: [" + keypairChars + "]",
 }
 
 // text checks strings; a format says nothing about other types.
@@ -35,3 +53,7 @@ func isName(s string) bool {
 
 // isZoneName is a name without the colon that separates zone and host.
 func isZoneName(s string) bool { return isName(s) && !strings.Contains(s, ":") }
+
+func madeOf(s, chars string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(chars, r) })
+}

@@ -76,20 +76,20 @@ type period struct {
 	page        db.Page
 }
 
-// periodOf reads start, end and, from 2.40, the page. What is absent is now.
+// periodOf reads start, end and, from 2.40, the page. What is absent is now, and the end just after it.
 func (a *API) periodOf(c *httpapi.Call) (p period, err error) {
 	now := a.svc.Now()
 	if p.start, err = usageTime(first(c.Query, "start"), now); err != nil {
 		return p, err
 	}
-	if p.stop, err = usageTime(first(c.Query, "end"), a.svc.Now()); err != nil {
+	if p.stop, err = usageTime(first(c.Query, "end"), now.Add(time.Microsecond)); err != nil {
 		return p, err
 	}
 	if !p.start.Before(p.stop) {
 		return p, fault.BadRequest("Invalid start time. The start time cannot occur after the end time.")
 	}
-	if p.stop.After(now) {
-		p.stop = now
+	if latest := now.Add(time.Microsecond); p.stop.After(latest) {
+		p.stop = latest
 	}
 	p.page.Limit = MaxLimit
 	if c.Version.AtLeast("2.40") {

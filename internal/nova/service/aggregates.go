@@ -67,8 +67,6 @@ func (s *Service) changeAggregate(ctx context.Context, id int64, change aggregat
 		if err := change(ctx, &a, all); err != nil {
 			return err
 		}
-		now := s.clock.Now()
-		a.UpdatedAt = &now
 		return tx.UpdateAggregate(ctx, a)
 	})
 	return a, aggregateTaken(a.Name, noAggregate(id, err))
@@ -77,6 +75,7 @@ func (s *Service) changeAggregate(ctx context.Context, id int64, change aggregat
 // UpdateAggregate changes name and zone; nil leaves as it is.
 func (s *Service) UpdateAggregate(ctx context.Context, id int64, name, zone *string) (nova.Aggregate, error) {
 	return s.changeAggregate(ctx, id, func(ctx context.Context, a *nova.Aggregate, all []nova.Aggregate) error {
+		s.touch(a)
 		if name != nil {
 			a.Name = *name
 		}
@@ -99,6 +98,7 @@ func (s *Service) SetAggregateMetadata(ctx context.Context, id int64, items map[
 				return err
 			}
 		}
+		s.touch(a)
 		for key, item := range items {
 			if item == nil {
 				delete(a.Metadata, key)
@@ -108,6 +108,12 @@ func (s *Service) SetAggregateMetadata(ctx context.Context, id int64, items map[
 		}
 		return nil
 	})
+}
+
+// touch notes that an aggregate's description changed; its hosts do not count.
+func (s *Service) touch(a *nova.Aggregate) {
+	now := s.clock.Now()
+	a.UpdatedAt = &now
 }
 
 func value(s *string) string {
