@@ -72,10 +72,11 @@ func (r *round) removeDHCP(networkID string) error {
 
 func (r *round) removeRouter(id string) error {
 	r.meta.end(ml2.Scope{RouterID: id})
-	if err := errors.Join(r.removeOwned("router "+id), deleteNamed(r.routerNamespace(id))); err != nil {
-		return err
-	}
-	return os.RemoveAll(filepath.Join(r.cfg.StateDir, routerDir, id))
+	return errors.Join(
+		r.removeOwned("router "+id),
+		removeDnsmasq(filepath.Join(r.cfg.StateDir, routerDir, id), func() error {
+			return deleteNamed(r.routerNamespace(id))
+		}))
 }
 
 // removeOwned removes the links that were made for one object.

@@ -32,7 +32,7 @@ func (r *round) applyRouters(ctx context.Context) {
 	for _, w := range r.want.Routers {
 		status := rpcapi.Status{ID: w.ID, Status: rpcapi.StatusActive}
 		if w.AdminStateUp {
-			err := r.unlessDone("router "+w.ID, w, func() error { return r.ensureRouter(ctx, w) })
+			err := r.unlessDone("router "+w.ID, []any{w, r.advertised(w)}, func() error { return r.ensureRouter(ctx, w) })
 			if err != nil {
 				r.failed("router", w.ID, err)
 				status.Status, status.Error = rpcapi.StatusError, err.Error()
@@ -81,7 +81,7 @@ func (r *round) ensureRouter(ctx context.Context, w rpcapi.Router) error {
 			routes = append(defaultRoutes(link, w.Gateway.NextHops), routes...)
 		}
 	}
-	errs = append(errs, r.removePorts(ns, inner), ns.setRoutes(routes))
+	errs = append(errs, r.removePorts(ns, inner), ns.setRoutes(routes), r.advertise(ctx, ns, w))
 	if r.cfg.Metadata != nil {
 		errs = append(errs, r.meta.listen(ns, ml2.Scope{RouterID: w.ID}, fmt.Sprintf("0.0.0.0:%d", metadataPort)))
 	}
