@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"nacre/internal/nova"
@@ -63,6 +64,9 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 	srv, err := s.store.Server(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
+	}
+	if st.Chosen.Host != "" && !slices.Contains(st.Tried, st.Chosen.Host) {
+		st.Places = append([]place{st.Chosen}, st.Places...) // it ran before
 	}
 	for len(st.Places) > 0 {
 		best := st.Places[0]
