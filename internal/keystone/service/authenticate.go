@@ -201,7 +201,11 @@ func (s *Service) tokenFor(ctx context.Context, p proof, scope keystone.Scope) (
 	if t.Scoped() && len(t.Roles) == 0 {
 		return t, unauthorized("user %s has no role on the scope", p.user.ID)
 	}
-	return t, s.issue(ctx, &t)
+	if err := s.issue(ctx, &t); err != nil {
+		return t, err
+	}
+	s.cache.keepToken(revision, validated{&t, identityOf(t)})
+	return t, nil
 }
 
 // findScope gives the ID of the project or domain that the client wants; 401 if there is none.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"nacre/internal/keystone"
@@ -102,24 +103,28 @@ func (s *Service) resolve(ctx context.Context, revision int64, p token.Payload) 
 	if !t.User.Enabled {
 		return t, errNotValid()
 	}
-	if t.UserDomain, err = s.enabledDomain(ctx, t.User.DomainID); err != nil {
+	book, err := s.roleBook(ctx, revision)
+	if err != nil {
 		return t, err
 	}
-	kind, target, above, err := s.resolveScope(ctx, &t, p)
+	if t.UserDomain, err = book.domain(t.User.DomainID); err != nil {
+		return t, err
+	}
+	kind, target, above, err := s.resolveScope(ctx, book, &t, p)
 	if err != nil || kind == "" {
 		return t, err
 	}
-	t.Roles, err = s.rolesOn(ctx, revision, t.User.ID, kind, target, above)
+	t.Roles, err = s.rolesOn(ctx, book, t.User.ID, kind, target, above)
 	return t, err
 }
 
 // resolveScope fills in what the token is scoped to and says where to look for grants.
-func (s *Service) resolveScope(ctx context.Context, t *keystone.Token, p token.Payload) (kind, target string, above []string, err error) {
+func (s *Service) resolveScope(ctx context.Context, book *roleBook, t *keystone.Token, p token.Payload) (kind, target string, above []string, err error) {
 	switch {
 	case p.System:
 		return keystone.TargetSystem, keystone.SystemID, nil, nil
 	case p.DomainID != "":
-		d, err := s.enabledDomain(ctx, p.DomainID)
+		d, err := book.domain(p.DomainID)
 		t.Domain = &d
 		return keystone.TargetDomain, p.DomainID, nil, err
 	case p.ProjectID != "":
@@ -131,19 +136,17 @@ func (s *Service) resolveScope(ctx context.Context, t *keystone.Token, p token.P
 			return "", "", nil, fault.NotFound("Unable to validate token because project %s is disabled", project.ID)
 		}
 		t.Project = &project
-		above, err := s.above(ctx, t, project)
+		if t.ProjectDomain, err = book.domain(project.DomainID); err != nil {
+			return "", "", nil, err
+		}
+		above, err := s.above(ctx, project)
 		return keystone.TargetProject, project.ID, above, err
 	}
 	return "", "", nil, nil
 }
 
 // above lists the IDs from which a project inherits roles.
-func (s *Service) above(ctx context.Context, t *keystone.Token, p keystone.Project) (ids []string, err error) {
-	if p.DomainID == t.UserDomain.ID {
-		t.ProjectDomain = t.UserDomain
-	} else if t.ProjectDomain, err = s.enabledDomain(ctx, p.DomainID); err != nil {
-		return nil, err
-	}
+func (s *Service) above(ctx context.Context, p keystone.Project) (ids []string, err error) {
 	if p.ParentID == p.DomainID {
 		return []string{p.DomainID}, nil
 	}
@@ -154,44 +157,44 @@ func (s *Service) above(ctx context.Context, t *keystone.Token, p keystone.Proje
 	return ids, err
 }
 
-func (s *Service) enabledDomain(ctx context.Context, id string) (keystone.Project, error) {
-	d, err := s.Domain(ctx, id)
-	if err == nil && !d.Enabled {
-		err = fault.NotFound("Unable to validate token because domain %s is disabled", id)
-	}
-	return d, err
-}
-
-// roleBook is all roles and what they imply.
+// roleBook is what every token needs and there is little of: all roles, what
+// they imply, and all domains.
 type roleBook struct {
 	roles   map[string]keystone.Role
 	implied keystone.Implied
+	domains map[string]keystone.Project
 }
 
 func (s *Service) roleBook(ctx context.Context, revision int64) (*roleBook, error) {
 	return memo(&s.cache, revision, &s.cache.roles, func() (*roleBook, error) {
-		rows, err := s.store.Roles(ctx, nil)
-		if err != nil {
-			return nil, err
+		roles, err1 := s.store.Roles(ctx, nil)
+		domains, err2 := s.Domains(ctx, nil)
+		implied, err3 := s.store.Implied(ctx)
+		if err := firstError(err1, err2, err3); err != nil {
+			return nil, fmt.Errorf("roles and domains: %w", err)
 		}
-		book := &roleBook{roles: map[string]keystone.Role{}}
-		for _, r := range rows {
-			book.roles[r.ID] = r
-		}
-		book.implied, err = s.store.Implied(ctx)
-		return book, err
+		return &roleBook{implied: implied, roles: index(roles, func(r keystone.Role) string { return r.ID }),
+			domains: index(domains, func(d keystone.Project) string { return d.ID })}, nil
 	})
 }
 
+// domain is an enabled domain, or 404.
+func (b *roleBook) domain(id string) (keystone.Project, error) {
+	d, ok := b.domains[id]
+	switch {
+	case !ok:
+		return d, fault.NotFound("Could not find domain: %s.", id)
+	case !d.Enabled:
+		return d, fault.NotFound("Unable to validate token because domain %s is disabled", id)
+	}
+	return d, nil
+}
+
 // rolesOn lists the global roles a user has on a target, implied ones included, by name.
-func (s *Service) rolesOn(ctx context.Context, revision int64, userID, kind, target string, above []string) ([]keystone.RoleRef, error) {
+func (s *Service) rolesOn(ctx context.Context, book *roleBook, userID, kind, target string, above []string) ([]keystone.RoleRef, error) {
 	granted, err := s.store.GrantedRoles(ctx, userID, kind, target, above)
 	if err != nil {
 		return nil, fmt.Errorf("roles of %s: %w", userID, err)
-	}
-	book, err := s.roleBook(ctx, revision)
-	if err != nil {
-		return nil, fmt.Errorf("roles: %w", err)
 	}
 	var refs []keystone.RoleRef
 	for _, id := range book.implied.Closure(granted) {
@@ -199,12 +202,7 @@ func (s *Service) rolesOn(ctx context.Context, revision int64, userID, kind, tar
 			refs = append(refs, keystone.RoleRef{ID: r.ID, Name: r.Name})
 		}
 	}
-	slices.SortFunc(refs, func(a, b keystone.RoleRef) int {
-		if a.Name < b.Name {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(refs, func(a, b keystone.RoleRef) int { return strings.Compare(a.Name, b.Name) })
 	return refs, nil
 }
 
