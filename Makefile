@@ -2,7 +2,6 @@
 # make test   installs what the tests need, runs all of them
 SHELL := /bin/bash
 export CGO_ENABLED := 0
-export GOFLAGS := -trimpath
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 STATE_DIR ?= /var/lib/nacre
 IMAGE := .cache/images/minios.qcow2

@@ -172,7 +172,9 @@ func (pattern) Read(p []byte) (int, error) {
 }
 
 func quotas(c *Cloud, n int) {
-	var who struct{ Token struct{ Project struct{ ID string } } }
+	var who struct {
+		Token struct{ Project struct{ ID string } }
+	}
 	c.Must("GET", identity, "/v3/auth/projects", nil, nil)
 	var projects struct{ Projects []struct{ ID, Name string } }
 	c.Must("GET", identity, "/v3/projects?name=admin", nil, &projects)

@@ -14,11 +14,13 @@ import (
 type Service struct {
 	Name      string // "nova"
 	Catalog   Catalog
-	Processes []Process // started in this order
+	Processes []Process                    // started in this order
+	NewAPI    func() (*httpapi.API, error) // its routes and rules alone, for printing
 }
 
 // Catalog is a service's entry in Keystone's catalogue.
 type Catalog struct {
+	Name        string // of the project
 	Type        string // "compute"
 	Port        int
 	Path        string // "/v2.1"
@@ -36,10 +38,16 @@ type Process struct {
 type Running struct {
 	API     *httpapi.API                      // its routes, when it has any
 	Handler http.Handler                      // served at the catalogue's port
-	Port    int                               // another port than the catalogue's, when not 0
+	Also    map[int]http.Handler              // served at other classic ports
 	Work    []func(ctx context.Context) error // each runs until its context ends
 	Close   func() error
+	Healthy func(ctx context.Context) error // for /healthz, when it can tell
+
+	name string
 }
+
+// Catalogue is the catalogue of a whole cloud.
+var Catalogue = []Catalog{keystoneEntry, placementEntry, glanceEntry, neutronEntry, novaEntry}
 
 // Services lists all services in the order in which they start.
 var Services = []Service{Keystone, Placement, Glance, Neutron, Nova}
@@ -64,8 +72,8 @@ const (
 // Ports lists every classic port of a cloud.
 func Ports() []int {
 	ports := []int{metadataPort, novncPort, opsPort}
-	for _, s := range Services {
-		ports = append(ports, s.Catalog.Port)
+	for _, s := range Catalogue {
+		ports = append(ports, s.Port)
 	}
 	return ports
 }

@@ -29,11 +29,13 @@ type Config struct {
 	FakeHosts          int           `yaml:"fake_hosts"`           // hosts of the fake driver, for scale tests
 	LibvirtURI         string        `yaml:"libvirt_uri"`          // "" takes a running system libvirtd or starts one of our own
 	PolicyDir          string        `yaml:"policy_dir"`           // holds <service>.yaml; StateDir/policy when empty
-	OpsListen          string        `yaml:"ops_listen"`           // /metrics and /healthz; "" is Listen:9464
+	OpsListen          string        `yaml:"ops_listen"`           // the operator's port: /metrics, /healthz, /explain; 127.0.0.1:9464 when empty
 	Traces             string        `yaml:"traces"`               // OTLP/HTTP endpoint; "" records no traces
 	GuestImage         string        `yaml:"guest_image"`          // qcow2 uploaded on the first run; the one found beside the binary when empty
 	NoDefaults         bool          `yaml:"no_defaults"`          // first run makes no networks, flavors or image
 	External           string        `yaml:"external"`             // CIDR of the external network "public"
+	TunnelIP           string        `yaml:"tunnel_ip"`            // of this host, where others send VXLAN
+	NetworkPrefix      string        `yaml:"network_prefix"`       // before the names of network namespaces; a second cloud on one machine needs one
 	PortOffset         int           `yaml:"port_offset"`          // added to every port: a second cloud on one machine
 	FailPoint          string        `yaml:"fail_point"`           // kill this process there; for tests of recovery
 	PasswordHashRounds int           `yaml:"password_hash_rounds"` // bcrypt cost of passwords, [identity] password_hash_rounds
@@ -42,7 +44,7 @@ type Config struct {
 
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
-	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24",
+	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24", TunnelIP: "127.0.0.1",
 		TokenExpiry: time.Hour, PasswordHashRounds: 12}
 }
 
@@ -73,6 +75,9 @@ func (c *Config) Check() error {
 	if c.FakeHosts < 0 || c.FakeHosts > 0 && c.VirtType != "fake" {
 		errs = append(errs, errors.New("fake_hosts goes with virt_type fake"))
 	}
+	if net.ParseIP(c.TunnelIP) == nil {
+		errs = append(errs, fmt.Errorf("tunnel_ip: %q is not an IP address", c.TunnelIP))
+	}
 	if c.PasswordHashRounds < 4 || c.PasswordHashRounds > 31 {
 		errs = append(errs, errors.New("password_hash_rounds is not within 4 and 31"))
 	}
@@ -90,7 +95,7 @@ func (c *Config) Check() error {
 		c.PolicyDir = filepath.Join(c.StateDir, "policy")
 	}
 	if c.OpsListen == "" {
-		c.OpsListen = net.JoinHostPort(c.Listen, fmt.Sprint(opsPort+c.PortOffset))
+		c.OpsListen = net.JoinHostPort("127.0.0.1", fmt.Sprint(opsPort+c.PortOffset))
 	}
 	return errors.Join(errs...)
 }

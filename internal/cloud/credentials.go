@@ -23,7 +23,7 @@ func (e *Env) WriteCredentials() (openrc, clouds string, err error) {
 func (e *Env) openrc() string {
 	var b strings.Builder
 	for _, kv := range [][2]string{
-		{"OS_AUTH_URL", e.URL(Keystone.Catalog.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.Secrets.AdminPassword},
+		{"OS_AUTH_URL", e.URL(keystoneEntry.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.Secrets.AdminPassword},
 		{"OS_PROJECT_NAME", "admin"}, {"OS_USER_DOMAIN_NAME", "Default"}, {"OS_PROJECT_DOMAIN_NAME", "Default"},
 		{"OS_REGION_NAME", e.Config.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_IMAGE_API_VERSION", "2"},
 	} {
@@ -45,5 +45,5 @@ func (e *Env) cloudsYAML() string {
     region_name: %s
     identity_api_version: 3
     image_api_version: 2
-`, e.URL(Keystone.Catalog.Port), e.Secrets.AdminPassword, e.Config.Region)
+`, e.URL(keystoneEntry.Port), e.Secrets.AdminPassword, e.Config.Region)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,10 +27,12 @@ type Env struct {
 	Clock     clock.Clock
 	Transport *keystoneauth.Transport
 	Metrics   *telemetry.Metrics
+	Ops       *http.ServeMux // the operator's port: what is not for tenants
 
 	tokens    auth.Validator
 	validator atomic.Pointer[auth.Validator]
 	issue     func(ctx context.Context, user, project string) (token string, expires time.Time, err error)
+	metadata  atomic.Pointer[http.Handler]
 	fail      func(point string)
 }
 
@@ -53,7 +56,7 @@ func (e *Env) Dir(parts ...string) (string, error) {
 // Door is the front of a service's API.
 func (e *Env) Door(service string) httpapi.Door {
 	return httpapi.Door{Tokens: e.tokens, PolicyFile: filepath.Join(e.Config.PolicyDir, service+".yaml"),
-		IdentityURL: e.URL(Keystone.Catalog.Port) + "/", Clock: e.Clock, Observe: e.Metrics.Observer(service)}
+		IdentityURL: e.URL(keystoneEntry.Port) + "/", Clock: e.Clock, Observe: e.Metrics.Observer(service)}
 }
 
 // Session is a service user's: clients of the other services.
@@ -67,13 +70,13 @@ func (e *Env) Admin() *keystoneauth.Session {
 }
 
 func (e *Env) session(user, password, project string) *keystoneauth.Session {
-	cfg := keystoneauth.Config{AuthURL: e.URL(Keystone.Catalog.Port) + "/v3", Username: user, Password: password, Project: project,
+	cfg := keystoneauth.Config{AuthURL: e.URL(keystoneEntry.Port) + "/v3", Username: user, Password: password, Project: project,
 		Region: e.Config.Region, Endpoints: map[string]string{}}
 	if e.issue != nil {
 		cfg.Issue = func(ctx context.Context) (string, time.Time, error) { return e.issue(ctx, user, project) }
 	}
-	for _, s := range Services {
-		cfg.Endpoints[s.Catalog.Type] = e.URL(s.Catalog.Port) + s.Catalog.Path
+	for _, s := range Catalogue {
+		cfg.Endpoints[s.Type] = e.URL(s.Port) + s.Path
 	}
 	return keystoneauth.New(cfg, e.Transport)
 }
@@ -86,9 +89,31 @@ func (e *Env) HostPort(port int) string {
 	return net.JoinHostPort(e.Config.Listen, fmt.Sprint(port+e.Config.PortOffset))
 }
 
-// Fail passes a point at which a test may end this process.
-func (e *Env) Fail(point string) {
-	if e.fail != nil {
-		e.fail(point)
+// failAt names the points of a service's flows at which a test may end this
+// process: "nova.server_create.spawn.before". nil when there is none.
+func (e *Env) failAt(service string) func(point string) {
+	if e.fail == nil {
+		return nil
 	}
+	return func(point string) { e.fail(service + "." + point) }
+}
+
+// fakeHosts names the hosts of the fake hypervisor.
+func (e *Env) fakeHosts() []string {
+	hosts := make([]string, max(1, e.Config.FakeHosts))
+	for i := range hosts {
+		hosts[i] = fmt.Sprintf("%s-%d", e.Config.Host, i)
+	}
+	return hosts
+}
+
+// Metadata is nova's metadata service, of this process or at its address.
+func (e *Env) Metadata() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := e.metadata.Load(); h != nil {
+			(*h).ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, "503 Service Unavailable", http.StatusServiceUnavailable)
+	})
 }

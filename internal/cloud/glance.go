@@ -7,11 +7,15 @@ import (
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/service"
 	"nacre/internal/glance/store"
+	"nacre/internal/oslo/httpapi"
 )
 
+var glanceEntry = Catalog{Name: "glance", Type: "image", Port: 9292, Description: "OpenStack Image"}
+
 // Glance is the image service.
-var Glance = Service{Name: "glance", Catalog: Catalog{Type: "image", Port: 9292, Description: "OpenStack Image"},
-	Processes: []Process{{"glance-api", startGlance}}}
+var Glance = Service{Name: "glance", Catalog: glanceEntry,
+	Processes: []Process{{"glance-api", startGlance}},
+	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 func startGlance(ctx context.Context, env *Env) (Running, error) {
 	st, err := store.Open(ctx, env.Database("glance"))

@@ -10,11 +10,15 @@ import (
 	"nacre/internal/keystone/store"
 	"nacre/internal/keystone/token"
 	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/httpapi"
 )
 
+var keystoneEntry = Catalog{Name: "keystone", Type: "identity", Port: 5000, Path: "/v3", Description: "OpenStack Identity"}
+
 // Keystone is the identity service.
-var Keystone = Service{Name: "keystone", Catalog: Catalog{Type: "identity", Port: 5000, Path: "/v3", Description: "OpenStack Identity"},
-	Processes: []Process{{"keystone", startKeystone}}}
+var Keystone = Service{Name: "keystone", Catalog: keystoneEntry,
+	Processes: []Process{{"keystone", startKeystone}},
+	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 // fernetKeys is how many keys are kept, [fernet_tokens] max_active_keys.
 const fernetKeys = 3
@@ -48,9 +52,9 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 // bootstrap lists what identity must know of this cloud.
 func bootstrap(env *Env) service.BootstrapConfig {
 	c := service.BootstrapConfig{AdminPassword: env.Secrets.AdminPassword, Region: env.Config.Region}
-	for _, s := range Services {
-		url := env.URL(s.Catalog.Port) + s.Catalog.Path
-		c.Services = append(c.Services, service.BootstrapService{Name: s.Name, Type: s.Catalog.Type, Description: s.Catalog.Description,
+	for _, s := range Catalogue {
+		url := env.URL(s.Port) + s.Path
+		c.Services = append(c.Services, service.BootstrapService{Name: s.Name, Type: s.Type, Description: s.Description,
 			Public: url, Internal: url, Admin: url})
 	}
 	for _, u := range serviceUsers {

@@ -3,14 +3,18 @@ package cloud
 import (
 	"context"
 
+	"nacre/internal/oslo/httpapi"
 	"nacre/internal/placement/api"
 	"nacre/internal/placement/service"
 	"nacre/internal/placement/store"
 )
 
+var placementEntry = Catalog{Name: "placement", Type: "placement", Port: 8778, Description: "Placement Service"}
+
 // Placement is the book-keeper of resources.
-var Placement = Service{Name: "placement", Catalog: Catalog{Type: "placement", Port: 8778, Description: "Placement Service"},
-	Processes: []Process{{"placement-api", startPlacement}}}
+var Placement = Service{Name: "placement", Catalog: placementEntry,
+	Processes: []Process{{"placement-api", startPlacement}},
+	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 func startPlacement(ctx context.Context, env *Env) (Running, error) {
 	st, err := store.Open(ctx, env.Database("placement"), env.Clock)

@@ -82,8 +82,8 @@ func checkState(cfg Config) []Problem {
 func checkPorts(cfg Config) (ps []Problem) {
 	env := Env{Config: cfg}
 	addrs := map[string]string{cfg.OpsListen: "metrics", env.HostPort(metadataPort): "nova-metadata"}
-	for _, s := range Services {
-		addrs[env.HostPort(s.Catalog.Port)] = s.Name
+	for _, s := range Catalogue {
+		addrs[env.HostPort(s.Port)] = s.Name
 	}
 	for addr, who := range addrs {
 		l, err := net.Listen("tcp", addr)

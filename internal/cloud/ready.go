@@ -78,8 +78,8 @@ func (c *Cloud) ensureImage(ctx context.Context) error {
 func (c *Cloud) Summary(w io.Writer, took time.Duration) {
 	cfg := c.Env.Config
 	fmt.Fprintf(w, "\nThe cloud is up, in %s.\n\n", took.Round(time.Millisecond))
-	for _, s := range Services {
-		fmt.Fprintf(w, "  %-10s %s%s\n", s.Catalog.Type, c.Env.URL(s.Catalog.Port), s.Catalog.Path)
+	for _, s := range Catalogue {
+		fmt.Fprintf(w, "  %-10s %s%s\n", s.Type, c.Env.URL(s.Port), s.Path)
 	}
 	fmt.Fprintf(w, "  %-10s http://%s/metrics\n\n", "metrics", cfg.OpsListen)
 	fmt.Fprintf(w, "  credentials  %s\n               %s  (cloud \"nacre\")\n", filepath.Join(cfg.StateDir, "openrc"), filepath.Join(cfg.StateDir, "clouds.yaml"))

@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -27,6 +29,7 @@ type Cloud struct {
 	First bool                    // this run made the state directory
 	APIs  map[string]*httpapi.API // by service name
 
+	mu      sync.Mutex // guards running
 	running []Running
 	servers []*http.Server
 	lock    *os.File
@@ -97,9 +100,12 @@ func (c *Cloud) open(cfg Config) error {
 	if err != nil {
 		return err
 	}
+	if err := os.WriteFile(filepath.Join(cfg.StateDir, "ops"), []byte(cfg.OpsListen), 0o644); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
 	c.First = first
 	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(nil),
-		Metrics: telemetry.NewMetrics(), fail: killAt(cfg.FailPoint)}
+		Metrics: telemetry.NewMetrics(), Ops: http.NewServeMux(), fail: killAt(cfg.FailPoint)}
 	c.Env.tokens = tokensOf{c.Env}
 	return nil
 }
@@ -150,20 +156,23 @@ func (c *Cloud) startProcess(ctx context.Context, s Service, p Process) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", p.Name, err)
 	}
+	r.name = p.Name
+	c.mu.Lock()
 	c.running = append(c.running, r)
+	c.mu.Unlock()
 	if r.API != nil {
 		c.APIs[s.Name] = r.API
-		r.Handler = r.API
-	}
-	if r.Handler != nil {
-		port := r.Port
-		if port == 0 {
-			port = s.Catalog.Port
+		if r.Handler == nil {
+			r.Handler = r.API
 		}
-		if err := c.listen(c.Env.HostPort(port), r.Handler); err != nil {
+		if err := c.serve(s.Catalog.Port, r.Handler); err != nil {
 			return fmt.Errorf("%s: %w", p.Name, err)
 		}
-		c.Env.Transport.Serve(c.Env.HostPort(port), r.Handler)
+	}
+	for port, h := range r.Also {
+		if err := c.serve(port, h); err != nil {
+			return fmt.Errorf("%s: %w", p.Name, err)
+		}
 	}
 	for _, work := range r.Work {
 		c.work.Go(func() {
@@ -174,6 +183,13 @@ func (c *Cloud) startProcess(ctx context.Context, s Service, p Process) error {
 	}
 	slog.DebugContext(ctx, "process started", "process", p.Name, "took", time.Since(began))
 	return nil
+}
+
+// serve serves h at a classic port, and to this process without a socket.
+func (c *Cloud) serve(port int, h http.Handler) error {
+	addr := c.Env.HostPort(port)
+	c.Env.Transport.Serve(addr, h)
+	return c.listen(addr, h)
 }
 
 // listen serves h on a TCP address. Bodies have no total timeout: images are large.
@@ -194,13 +210,31 @@ func (c *Cloud) listen(addr string, h http.Handler) error {
 
 // listenOps serves what the operator watches: /metrics and /healthz.
 func (c *Cloud) listenOps() error {
-	mux := http.NewServeMux()
+	mux := c.Env.Ops
 	mux.Handle("GET /metrics", c.Env.Metrics.Handler())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"status": "ok"}` + "\n"))
-	})
+	mux.HandleFunc("GET /healthz", c.health)
 	return c.listen(c.Env.Config.OpsListen, mux)
+}
+
+// health asks every process that can tell whether it works.
+func (c *Cloud) health(w http.ResponseWriter, r *http.Request) {
+	c.mu.Lock()
+	running := slices.Clone(c.running)
+	c.mu.Unlock()
+	status := map[string]string{}
+	code := http.StatusOK
+	for _, p := range running {
+		if p.Healthy == nil {
+			continue
+		}
+		status[p.name] = "ok"
+		if err := p.Healthy(r.Context()); err != nil {
+			status[p.name], code = err.Error(), http.StatusServiceUnavailable
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	_ = json.NewEncoder(w).Encode(status)
 }
 
 func (c *Cloud) fail(err error) {
