@@ -41,6 +41,7 @@ func (r *reporter) hurry() {
 
 // port takes news of a port.
 func (r *reporter) port(s rpcapi.PortStatus) {
+	slog.Info("port wiring changed", "port", s.ID, "status", s.Status, "host", r.agent.deps.Host)
 	r.mu.Lock()
 	r.ports[s.ID] = s
 	r.mu.Unlock()

@@ -3,9 +3,7 @@ package linux
 import (
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"net"
-	"net/netip"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -47,8 +45,4 @@ func gratuitousARP(mac net.HardwareAddr, ip net.IP) []byte {
 		frame = binary.BigEndian.AppendUint16(frame, v)
 	}
 	return slices.Concat(frame, mac, []byte(ip), make([]byte, 6), []byte(ip))
-}
-
-func sortedAddrs(m map[netip.Addr]netip.Addr) []netip.Addr {
-	return slices.SortedFunc(maps.Keys(m), netip.Addr.Compare)
 }

@@ -3,6 +3,8 @@ package linux
 import (
 	"bytes"
 	"encoding/binary"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -73,4 +75,57 @@ func TestAddressOfAPortThatLeftIsFree(t *testing.T) {
 	if l, ok := dhcp(t, gb.ns, b.MAC, 3*time.Second); !ok || l.ip.String() != "10.0.0.11" {
 		t.Errorf("the next owner of the address got %v", l)
 	}
+}
+
+func TestDHCPv6(t *testing.T) {
+	h := newHost(t, nil)
+	n := h.addNetwork(105, "fd00:5::/64")
+	n.Subnets[0].IPv6AddressMode, n.Subnets[0].IPv6RAMode = "dhcpv6-stateful", "dhcpv6-stateful"
+	serveDHCP(n, "fd00:5::2")
+	group := h.addGroup()
+	a := h.addPort(n, "fd00:5::11", group)
+	h.apply()
+	g := h.boot(a)
+	h.wantActive(a.ID)
+	var got string
+	eventually(func() bool { got = dhcp6(t, g, a.MAC); return got != "" })
+	if got != "fd00:5::11" {
+		t.Errorf("DHCPv6 offered %q", got)
+	}
+}
+
+// dhcp6 solicits an address and gives the one that is advertised.
+func dhcp6(t *testing.T, g *testGuest, hw string) string {
+	t.Helper()
+	duid := append([]byte{0, 3, 0, 1}, mac(hw)...)
+	message := append([]byte{1, 1, 2, 3, 0, 1, 0, 10}, duid...)                // SOLICIT, client id
+	message = append(message, 0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0) // IA_NA
+	var conn *net.UDPConn
+	err := inside(g.ns, func() (err error) {
+		conn, err = net.ListenUDP("udp6", &net.UDPAddr{IP: net.IPv6unspecified, Port: 546, Zone: "eth0"})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	err = inside(g.ns, func() error {
+		_, err := conn.WriteTo(message, &net.UDPAddr{IP: net.ParseIP("ff02::1:2"), Port: 547, Zone: "eth0"})
+		return err
+	})
+	if err != nil {
+		return "" // its link-local address is not ready yet
+	}
+	buf := make([]byte, 1500)
+	conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+	count, err := conn.Read(buf)
+	if err != nil {
+		return ""
+	}
+	i := bytes.Index(buf[:count], []byte{0, 5, 0, 24}) // IA address
+	if i < 0 {
+		return ""
+	}
+	addr, _ := netip.AddrFromSlice(buf[i+4 : i+20])
+	return addr.String()
 }

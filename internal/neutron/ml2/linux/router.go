@@ -101,8 +101,6 @@ func (n *namespace) becomeRouter() error {
 		"ipv4/conf/all/arp_ignore":     "1", // answer only for addresses of the interface asked
 		"ipv4/conf/all/arp_announce":   "2",
 		"ipv4/conf/all/send_redirects": "0",
-		"ipv4/conf/default/arp_notify": "0",
-		"netfilter/nf_conntrack_acct":  "1",
 	})
 }
 

@@ -2,6 +2,9 @@ package linux
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 
 	"nacre/internal/neutron/rpcapi"
 )
@@ -53,4 +56,8 @@ func firstIPv4(ips []rpcapi.FixedIP) string {
 		}
 	}
 	return ""
+}
+
+func sortedAddrs(m map[netip.Addr]netip.Addr) []netip.Addr {
+	return slices.SortedFunc(maps.Keys(m), netip.Addr.Compare)
 }
