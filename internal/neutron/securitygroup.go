@@ -1,6 +1,9 @@
 package neutron
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // DefaultGroup is the name of the security group that every project has.
 const DefaultGroup = "default"
@@ -58,4 +61,17 @@ type SecurityGroupRuleRequest struct {
 	RemoteIPPrefix  Opt[*string] `json:"remote_ip_prefix"`
 	RemoteGroupID   Opt[*string] `json:"remote_group_id"`
 	Description     Opt[string]  `json:"description"`
+}
+
+// MarshalJSON writes a rule as part of its group: with its project under both
+// names and times in seconds.
+func (r SecurityGroupRule) MarshalJSON() ([]byte, error) {
+	type plain SecurityGroupRule
+	const layout = "2006-01-02T15:04:05Z"
+	return json.Marshal(struct {
+		plain
+		TenantID  string `json:"tenant_id"`
+		CreatedAt string `json:"created_at"`
+		UpdatedAt string `json:"updated_at"`
+	}{plain(r), r.ProjectID, r.CreatedAt.UTC().Format(layout), r.UpdatedAt.UTC().Format(layout)})
 }

@@ -347,3 +347,16 @@ func (s *Service) dropNetwork(ctx context.Context, tx *store.Tx, n neutron.Netwo
 	}
 	return tx.DeleteNetwork(ctx, n.ID)
 }
+
+// NetworkAccess is what rules ask of a network, whoever may see it.
+func (s *Service) NetworkAccess(ctx context.Context, id string) (neutron.NetworkAccess, error) {
+	n, err := s.store.Network(ctx, id, "")
+	if err != nil || scope(ctx) == "" {
+		return neutron.NetworkAccess{ProjectID: n.ProjectID, Shared: n.Shared, External: n.External}, err
+	}
+	seen, err := s.store.Network(ctx, id, scope(ctx))
+	if fault.Is(err, 404) {
+		err = nil
+	}
+	return neutron.NetworkAccess{ProjectID: n.ProjectID, Shared: seen.Shared, External: n.External}, err
+}

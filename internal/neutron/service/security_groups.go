@@ -356,3 +356,9 @@ func checkRulePrefix(r *neutron.SecurityGroupRule) error {
 	r.NormalizedCIDR = &normal
 	return nil
 }
+
+// GroupOwner is the project of a security group, whoever may see it.
+func (s *Service) GroupOwner(ctx context.Context, id string) (string, error) {
+	g, err := s.store.SecurityGroup(ctx, id, "")
+	return g.ProjectID, err
+}

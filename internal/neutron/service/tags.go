@@ -5,7 +5,6 @@ import (
 	"errors"
 	"slices"
 
-	"nacre/internal/neutron"
 	"nacre/internal/neutron/store"
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
@@ -40,7 +39,7 @@ func (s *Service) changeTags(ctx context.Context, collection, id string, change 
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		have, err := tx.Tags(ctx, collection, id)
 		if errors.Is(err, db.ErrNoRow) {
-			return neutron.NotFound("network", id)
+			return fault.NotFound("The resource could not be found.").As("HTTPNotFound")
 		} else if err != nil {
 			return err
 		}
