@@ -87,22 +87,46 @@ func (c stopped) Now() time.Time { return c.at }
 // goldenTime is when the recording ended.
 var goldenTime = stopped{time.Date(2026, 11, 22, 20, 23, 40, 5000, time.UTC)}
 
+// goldenNetworks knows the ports of the recorded server.
+type goldenNetworks struct {
+	service.Networks
+	vifs []nova.VIF
+}
+
+func (n *goldenNetworks) add(portID, mac, address string) {
+	n.vifs = append(n.vifs, nova.VIF{PortID: portID, MAC: mac, NetworkID: "5c3200a8-7bf1-4de3-8e88-7d499b5f5b7a",
+		FixedIPs: []nova.FixedIP{{Address: address, Version: 4, SubnetID: "6fd89200-2bd1-4a08-9018-235b17c0e05c"}}})
+}
+
+func (n *goldenNetworks) VIFs(context.Context, nova.Server) ([]nova.VIF, error) { return n.vifs, nil }
+
+func (n *goldenNetworks) PortStates(context.Context, string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, v := range n.vifs {
+		out[v.PortID] = "DOWN"
+	}
+	return out, nil
+}
+
 // goldenCloud is an API over a database like the one that was recorded.
 type goldenCloud struct {
-	t       *testing.T
-	api     http.Handler
-	store   *store.Store
-	learned map[string]string // what is ours by what was theirs
+	t        *testing.T
+	api      http.Handler
+	store    *store.Store
+	networks *goldenNetworks
+	learned  map[string]string // what is ours by what was theirs
 }
 
 func newGoldenCloud(t *testing.T) *goldenCloud {
 	st := store.New(dbtest.SQLite(t, store.Migrations), goldenTime)
-	svc := service.New(service.Deps{Store: st, Clock: goldenTime, Projects: goldenProjects{}, Owner: "golden", Host: "vm"})
+	networks := &goldenNetworks{}
+	networks.add("e8974ba1-fa79-46a1-a7aa-4d547419e33b", "fa:16:3e:ec:9c:bd", "10.44.0.40")
+	svc := service.New(service.Deps{Store: st, Clock: goldenTime, Networks: networks, Projects: goldenProjects{}, Owner: "golden", Host: "vm"})
 	api, err := New(svc, httpapi.Door{Tokens: goldenTokens{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &goldenCloud{t: t, api: api, store: st, learned: map[string]string{}}
+	return &goldenCloud{t: t, api: api, store: st, networks: networks, learned: map[string]string{}}
 }
 
 // must fails the test for an error of its preparation.
@@ -246,6 +270,9 @@ var goldenSteps = map[string]func(g *goldenCloud){
 		g.exec("UPDATE flavors SET flavor_id = ? WHERE name = 'g-auto'", theirs)
 		delete(g.learned, theirs)
 	},
+	"158": func(g *goldenCloud) {
+		g.networks.add("fb931169-94cf-4911-93ac-6449e49bc43b", "fa:16:3e:33:43:ad", "10.44.0.244")
+	},
 	"172": func(g *goldenCloud) { g.seedActions("172-instance-actions.json"); g.seedEvent() },
 	"227": func(g *goldenCloud) { g.seedActions("227-instance-actions-after.json") },
 }
@@ -265,7 +292,7 @@ var goldenDiffers = map[string]string{
 
 // goldenReplayed are the numbers of the exchanges on the routes of this file's
 // resources, in ranges.
-var goldenReplayed = [][2]int{{1, 8}, {14, 16}, {19, 67}, {136, 153}, {161, 161}, {170, 170}, {172, 174}, {227, 227}, {233, 239}, {241, 266},
+var goldenReplayed = [][2]int{{1, 8}, {14, 16}, {19, 67}, {136, 153}, {155, 155}, {158, 158}, {160, 161}, {170, 170}, {172, 174}, {227, 227}, {233, 239}, {241, 266},
 	{274, 276}, {290, 296}}
 
 func TestGoldenAPI(t *testing.T) {

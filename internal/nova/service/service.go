@@ -152,6 +152,8 @@ type Service struct {
 	powers  flow.Starter[serverPower] // one at a time for each server
 	forced  flow.Starter[serverPower] // hard reboots, which overtake the others
 
+	attaches, detaches flow.Starter[serverInterface] // one of both at a time for each server
+
 	plugged   waiters
 	unsettled hostSet       // hosts whose report said something of a server too young to judge
 	synced    chan struct{} // wakes server_sync
@@ -170,6 +172,8 @@ func New(d Deps) *Service {
 	s.deletes = flow.Register(s.flows, s.deleteFlow())
 	s.powers = flow.Register(s.flows, s.powerFlow("server_power"))
 	s.forced = flow.Register(s.flows, s.powerFlow("server_reboot_hard"))
+	s.attaches = flow.Register(s.flows, s.attachFlow())
+	s.detaches = flow.Register(s.flows, s.detachFlow())
 	return s
 }
 
