@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -21,6 +22,8 @@ type cloud struct {
 	api    http.Handler
 	table  httpapi.Table
 	tokens map[string]string // by persona
+
+	subject string // X-Subject-Token; "" is the caller's own
 }
 
 func newCloud(t testing.TB) *cloud {
@@ -58,7 +61,7 @@ func (c *cloud) do(who, method, path, body string) *httptest.ResponseRecorder {
 	}
 	if who != "" {
 		req.Header.Set("X-Auth-Token", who)
-		req.Header.Set("X-Subject-Token", who)
+		req.Header.Set("X-Subject-Token", cmp.Or(c.subject, who))
 	}
 	w := httptest.NewRecorder()
 	c.api.ServeHTTP(w, req)
