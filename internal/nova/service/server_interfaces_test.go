@@ -54,7 +54,10 @@ func TestInterfaceComesAndGoes(t *testing.T) {
 	}
 	r.request()
 	r.must(r.DetachInterface(r.ctx, srv, got.PortID))
-	r.eventually("the port is gone", func() bool { all, _ := r.networks.Ports(); return all == 1 && len(r.server(srv.ID).NetworkInfo) == 1 && nics() == 1 })
+	r.eventually("the port is gone", func() bool {
+		all, _ := r.networks.Ports()
+		return all == 1 && len(r.server(srv.ID).NetworkInfo) == 1 && nics() == 1
+	})
 	actions, _ := r.actions(srv.ID)
 	if len(actions) != 3 || actions[0].Message != nil {
 		t.Errorf("%+v", actions)
