@@ -17,7 +17,7 @@ import (
 )
 
 // housekeepEvery is how often the driver may collect rubbish.
-const housekeepEvery = 40 * time.Minute
+const housekeepEvery = 15 * time.Second
 
 // Config are the options of nova-compute, named as in the original.
 type Config struct {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"nacre/internal/nova/imagecache"
 	"nacre/internal/nova/virt"
@@ -43,6 +44,7 @@ type Driver struct {
 
 	mu    sync.Mutex
 	locks map[string]*guestLock
+	swept time.Time // when the image cache was last looked through
 }
 
 type guestLock struct {

@@ -3,10 +3,13 @@ package libvirt_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -87,7 +90,7 @@ func TestDriver(t *testing.T) {
 		Image:  virt.Image{ID: id, DiskFormat: "raw", SizeBytes: 1 << 20},
 		Grace:  500 * time.Millisecond,
 		Left: func(t *testing.T, guest string) {
-			for _, pattern := range []string{"nova/instances/" + guest + "*", "libvirt/etc/qemu/*" + guest[:8] + "*", "libvirt/run/qemu/*" + guest[:8] + "*", "libvirt/lib/qemu/*/*" + guest[:8] + "*"} {
+			for _, pattern := range []string{"nova/instances/" + guest + "*", "libvirt/etc/qemu/*" + guest[:8] + "*", "libvirt/run/qemu/*" + guest[:8] + "*", "libvirt/lib/qemu/*/*" + guest[:8] + "*", "libvirt/log/qemu/*" + guest[:8] + "*"} {
 				if left, _ := filepath.Glob(filepath.Join(dir, pattern)); len(left) > 0 {
 					t.Errorf("left behind: %v", left)
 				}
@@ -140,4 +143,61 @@ func bases(t *testing.T, d *libvirt.Driver, image string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestDaemonDies has libvirtd killed under a running guest, and then its definitions lost.
+func TestDaemonDies(t *testing.T) {
+	if !isolated(t) {
+		return
+	}
+	file, id := filepath.Join(t.TempDir(), "boot"), uuid.New()
+	must(t, os.WriteFile(file, virttest.BootDisk(), 0o600))
+	d, dir := newDriver(t, images{id: file})
+	g := virt.Guest{ID: uuid.New(), Name: "instance-dies", VCPUs: 1, MemoryMB: 32, Image: virt.Image{ID: id, DiskFormat: "raw"}, Interfaces: []virt.Interface{virttest.NIC()}}
+	t.Cleanup(func() { _ = d.Destroy(context.Background(), g.ID) })
+	must(t, d.Spawn(t.Context(), g))
+	heard := make(chan string, 100)
+	go d.Watch(t.Context(), func(id string) { heard <- id })
+	<-heard
+	before := restart(t, dir, syscall.SIGKILL)
+	if s, err := d.Guest(t.Context(), g.ID); err != nil || s.Power != virt.Running {
+		t.Fatalf("after the daemon was killed: %+v %v", s, err)
+	}
+	if id := <-heard; id != "" {
+		t.Errorf("heard of %q, not that events were missed", id)
+	}
+	must(t, d.Power(t.Context(), g.ID, virt.Paused, 0))
+	must(t, d.Power(t.Context(), g.ID, virt.Shutdown, 0))
+	must(t, os.Remove(filepath.Join(dir, "libvirt/etc/qemu/instance-dies.xml")))
+	if after := restart(t, dir, syscall.SIGTERM); after == before {
+		t.Error("the daemon was not replaced")
+	}
+	all, err := d.Guests(t.Context())
+	if err != nil || len(all) != 1 || all[0].ID != g.ID || all[0].Power != virt.Shutdown {
+		t.Fatalf("without definitions: %+v %v", all, err)
+	}
+	if err := d.Power(t.Context(), g.ID, virt.Running, 0); !errors.Is(err, virt.ErrNoGuest) {
+		t.Errorf("start without definition: %v", err)
+	}
+	must(t, d.Redefine(t.Context(), g))
+	must(t, d.Power(t.Context(), g.ID, virt.Running, 0))
+	if s, err := d.Guest(t.Context(), g.ID); err != nil || s.Power != virt.Running || len(s.Interfaces) != 1 {
+		t.Errorf("defined again: %+v %v", s, err)
+	}
+}
+
+// restart ends the private libvirtd and starts another; it returns the process that ended.
+func restart(t *testing.T, dir string, signal syscall.Signal) int {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(dir, "libvirt/libvirtd.pid"))
+	must(t, err)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	must(t, err)
+	must(t, syscall.Kill(pid, signal))
+	for deadline := time.Now().Add(time.Minute); syscall.Kill(pid, 0) == nil && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	_, err = libvirtd.Start(t.Context(), libvirtd.Config{StateDir: dir, Use: libvirtd.Private})
+	must(t, err)
+	return pid
 }

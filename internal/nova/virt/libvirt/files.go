@@ -176,12 +176,3 @@ func (d *Driver) BasesInUse() (map[string]bool, error) {
 	}
 	return used, nil
 }
-
-// Housekeep removes cached images that no guest uses.
-func (d *Driver) Housekeep(ctx context.Context, now time.Time) error {
-	used, err := d.BasesInUse()
-	if err == nil {
-		_, err = d.cache.Sweep(ctx, used, now)
-	}
-	return err
-}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/digitalocean/go-libvirt"
@@ -12,7 +14,7 @@ import (
 	"nacre/internal/nova/virt"
 )
 
-// Guests lists all domains.
+// Guests lists all domains, and disks whose domain is lost.
 func (d *Driver) Guests(ctx context.Context) (out []virt.GuestState, err error) {
 	err = d.calls.do(ctx, func(c *client) error {
 		doms, _, err := c.ConnectListAllDomains(1, 0)
@@ -34,7 +36,41 @@ func (d *Driver) Guests(ctx context.Context) (out []virt.GuestState, err error) 
 	if err != nil {
 		return nil, fmt.Errorf("list guests: %w", err)
 	}
+	forgotten, err := d.forgotten(out)
+	return append(out, forgotten...), err
+}
+
+// forgotten lists the guests that have a disk here and no domain: libvirt's definitions were lost. Redefine brings them
+// back. One that is being made or removed at this moment is left out.
+func (d *Driver) forgotten(known []virt.GuestState) ([]virt.GuestState, error) {
+	dirs, err := os.ReadDir(d.instances())
+	if err != nil {
+		return nil, fmt.Errorf("list guests: %w", err)
+	}
+	var out []virt.GuestState
+	for _, dir := range dirs {
+		id := dir.Name()
+		if !slices.ContainsFunc(known, func(g virt.GuestState) bool { return g.ID == id }) && d.idle(id) && d.hasDisk(id) {
+			out = append(out, offline(id))
+		}
+	}
 	return out, nil
+}
+
+// offline is the state of a guest of which there is only the disk.
+func offline(id string) virt.GuestState {
+	return virt.GuestState{ID: id, Ours: true, Power: virt.Shutdown}
+}
+
+func (d *Driver) hasDisk(id string) bool {
+	return uuid.Validate(id) == nil && (exists(d.dir(id), rootFile) || exists(d.dir(id), cdFile))
+}
+
+// idle says whether nobody works on a guest.
+func (d *Driver) idle(id string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.locks[id] == nil
 }
 
 // Guest reads one domain.
@@ -46,6 +82,9 @@ func (d *Driver) Guest(ctx context.Context, id string) (g virt.GuestState, err e
 		}
 		return err
 	})
+	if errors.Is(err, virt.ErrNoGuest) && d.idle(id) && d.hasDisk(id) {
+		return offline(id), nil
+	}
 	return g, err
 }
 

@@ -124,7 +124,7 @@ func (d *Driver) Redefine(ctx context.Context, g virt.Guest) error {
 		return err
 	}
 	defer unlock()
-	if g.Image.ID != "" && !exists(d.dir(g.ID), rootFile) && !exists(d.dir(g.ID), cdFile) {
+	if g.Image.ID != "" && !d.hasDisk(g.ID) {
 		return fmt.Errorf("guest %s has no disk here: %w", g.ID, virt.ErrNoGuest)
 	}
 	if g.Image.ID == "" {
@@ -153,6 +153,9 @@ func (d *Driver) remove(ctx context.Context, id string) error {
 			return err
 		}
 		if err := c.DomainDestroy(dom); err != nil && !is(err, libvirt.ErrOperationInvalid, libvirt.ErrNoDomain) {
+			return err
+		}
+		if err := os.Remove(d.emulatorLog(dom.Name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
 		return gone(c.DomainUndefineFlags(dom, libvirt.DomainUndefineManagedSave|libvirt.DomainUndefineSnapshotsMetadata|
