@@ -48,7 +48,7 @@ func (a *API) table() httpapi.Table {
 		a.flavorRoutes(), a.extraSpecRoutes(), a.keypairRoutes(), a.quotaRoutes(), a.limitRoutes(),
 		a.serviceRoutes(), a.hypervisorRoutes(), a.zoneRoutes(), a.aggregateRoutes(),
 		a.metadataRoutes(), a.tagRoutes(), a.ipRoutes(), a.instanceActionRoutes(), a.passwordRoutes(),
-		a.interfaceRoutes(), a.volumeAttachmentRoutes(), a.usageRoutes(), a.extensionRoutes(),
+		a.interfaceRoutes(), a.volumeAttachmentRoutes(), a.usageRoutes(), a.extensionRoutes(), a.removedRoutes(),
 	)
 }
 
