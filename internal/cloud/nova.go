@@ -74,7 +74,7 @@ func startNovaCompute(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	driver, err := libvirt.New(ctx, libvirt.Config{StateDir: dir, Daemon: daemon, Images: imageBytes{env.Session("nova")},
-		VirtType: env.Config.VirtType, HostIP: env.Config.Listen})
+		VirtType: env.Config.VirtType, Hostname: env.Config.Host, HostIP: env.Config.Listen})
 	if err != nil {
 		return Running{}, err
 	}

@@ -30,6 +30,7 @@ type Config struct {
 	Images    virt.Images // where images come from
 	VirtType  string      // "kvm", "qemu", or "auto" (default): kvm if a probe guest boots with it
 	VNCListen string      // an address of this host when console proxies run on others; empty: a unix socket
+	Hostname  string      // reported as the hypervisor's name; empty: what libvirt says, the machine's name
 	HostIP    string      // reported to the API
 	Cache     imagecache.Config
 	Log       *slog.Logger

@@ -67,8 +67,10 @@ func (d *Driver) ask(c *client, inv *virt.Inventory) error {
 		return err
 	}
 	inv.HypervisorVersion = int(version)
-	if inv.Hostname, err = c.ConnectGetHostname(); err != nil {
-		return err
+	if inv.Hostname = d.cfg.Hostname; inv.Hostname == "" {
+		if inv.Hostname, err = c.ConnectGetHostname(); err != nil {
+			return err
+		}
 	}
 	_, kib, cpus, _, _, _, _, _, err := c.NodeGetInfo()
 	if err != nil {
