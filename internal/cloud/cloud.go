@@ -41,7 +41,9 @@ type Running struct {
 	Also    map[int]http.Handler              // served at other classic ports
 	Work    []func(ctx context.Context) error // each runs until its context ends
 	Close   func() error
-	Healthy func(ctx context.Context) error // for /healthz, when it can tell
+	// Defaults makes what a new cloud begins with, once; what is there is left alone.
+	Defaults func(ctx context.Context, adminProject string) error
+	Healthy  func(ctx context.Context) error // for /healthz, when it can tell
 
 	name string
 }

@@ -42,7 +42,9 @@ func startNeutronServer(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	return Running{API: a, Work: loops(svc.Loops()), Close: func() error { stop(); return st.Close() }}, nil
+	external := netip.MustParsePrefix(env.Config.External) // checked with the configuration
+	return Running{API: a, Work: loops(svc.Loops()), Close: func() error { stop(); return st.Close() },
+		Defaults: func(ctx context.Context, project string) error { return svc.EnsureDefaults(ctx, project, external) }}, nil
 }
 
 // startNeutronAgent runs this host's half of networking.

@@ -13,6 +13,8 @@ import (
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/imagedata"
 	"github.com/gophercloud/gophercloud/v2/openstack/image/v2/images"
 	"github.com/gophercloud/gophercloud/v2/openstack/networking/v2/networks"
+
+	"nacre/internal/oslo/auth"
 )
 
 // guestImage is the name of the image that the first run uploads.
@@ -27,35 +29,67 @@ func (c *Cloud) Ready(ctx context.Context) error {
 	if c.Env.Config.NoDefaults {
 		return nil
 	}
-	return c.ensureImage(ctx)
-}
-
-// ensureImage uploads the guest image once; an upload that broke off is done again.
-func (c *Cloud) ensureImage(ctx context.Context) error {
-	file := c.Env.Config.GuestImage
-	if file == "" {
+	for _, r := range c.running {
+		if r.Defaults == nil {
+			continue
+		}
+		if err := c.once(r.name, func() error { return c.defaults(ctx, r) }); err != nil {
+			return err
+		}
+	}
+	if c.Env.Config.GuestImage == "" {
 		return nil
 	}
-	done := filepath.Join(c.Env.Config.StateDir, "guest-image.done")
+	return c.once("guest-image", func() error { return c.ensureImage(ctx) })
+}
+
+// once does what only a new cloud needs, and remembers when it is done.
+func (c *Cloud) once(name string, do func() error) error {
+	dir, err := c.Env.Dir("defaults")
+	if err != nil {
+		return err
+	}
+	done := filepath.Join(dir, name)
 	if _, err := os.Stat(done); err == nil {
 		return nil
 	}
+	if err := do(); err != nil {
+		return fmt.Errorf("defaults of %s: %w", name, err)
+	}
+	return os.WriteFile(done, nil, 0o600)
+}
+
+func (c *Cloud) defaults(ctx context.Context, r Running) error {
+	token, err := c.Env.Admin().Token(ctx)
+	if err != nil {
+		return err
+	}
+	admin, err := c.Env.tokens.Validate(ctx, token)
+	if err != nil {
+		return err
+	}
+	return r.Defaults(auth.WithCaller(ctx, admin), admin.ProjectID)
+}
+
+// ensureImage uploads the guest image; an upload that broke off is done again.
+func (c *Cloud) ensureImage(ctx context.Context) error {
+	file := c.Env.Config.GuestImage
 	data, err := os.Open(file)
 	if err != nil {
-		return fmt.Errorf("guest image: %w", err)
+		return err
 	}
 	defer data.Close()
 	client, err := c.Env.Admin().Client(ctx, "image")
 	if err != nil {
-		return fmt.Errorf("guest image: %w", err)
+		return err
 	}
 	pages, err := images.List(client, images.ListOpts{Name: guestImage}).AllPages(ctx)
 	if err != nil {
-		return fmt.Errorf("guest image: %w", err)
+		return err
 	}
 	found, err := images.ExtractImages(pages)
 	if err != nil {
-		return fmt.Errorf("guest image: %w", err)
+		return err
 	}
 	var img *images.Image
 	switch {
@@ -68,10 +102,7 @@ func (c *Cloud) ensureImage(ctx context.Context) error {
 	if err == nil && img != nil {
 		err = imagedata.Upload(ctx, client, img.ID, data).ExtractErr()
 	}
-	if err != nil {
-		return fmt.Errorf("guest image: %w", err)
-	}
-	return os.WriteFile(done, nil, 0o600)
+	return err
 }
 
 // Summary tells the operator where things are and how to begin.
