@@ -62,7 +62,9 @@ func forgetVersion(c *httpapi.Call) {
 // schemaFault words what a schema refuses.
 func schemaFault(e httpapi.SchemaError) *fault.Fault {
 	msg := e.Message
-	if _, format, ok := strings.Cut(msg, " is not a '"); ok && e.Keyword == "format" {
+	if e.Keyword == "format" && e.Value == "''" {
+		msg = "'' is too short" // what the original looks at first
+	} else if _, format, ok := strings.Cut(msg, " is not a '"); ok && e.Keyword == "format" {
 		if must := nameRules[strings.TrimSuffix(format, "'")]; must != "" {
 			return fault.BadRequest("An invalid 'name' value was provided. The name must be: %s", must)
 		}

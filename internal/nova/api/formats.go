@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"errors"
 	"strings"
 	"unicode"
@@ -10,6 +11,7 @@ var errFormat = errors.New("wrong format")
 
 // formats are the JSON schema formats of Nova's own.
 var formats = map[string]func(any) error{
+	"base64":                            text(isLenientBase64),
 	"name":                              text(isName),
 	"name_with_leading_trailing_spaces": text(func(s string) bool { return isName(strings.TrimSpace(s)) }),
 	"az_name":                           text(isZoneName),
@@ -56,4 +58,16 @@ func isZoneName(s string) bool { return isName(s) && !strings.Contains(s, ":") }
 
 func madeOf(s, chars string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return !strings.ContainsRune(chars, r) })
+}
+
+// isLenientBase64 reads base64 as Python does: what is not of the alphabet counts for nothing.
+func isLenientBase64(s string) bool {
+	clean := strings.Map(func(r rune) rune {
+		if r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("+/=", r)) {
+			return r
+		}
+		return -1
+	}, s)
+	_, err := base64.StdEncoding.DecodeString(clean)
+	return err == nil
 }

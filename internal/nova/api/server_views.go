@@ -182,7 +182,7 @@ func newServerView(c *httpapi.Call, s nova.Server, may seen) serverView {
 		v.Image = reference{ID: s.ImageID, Links: []link{bookmark(c, "images", s.ImageID)}}
 	}
 	if s.VMState == nova.Building {
-		v.Addresses, v.Zone = map[string][]addressView{}, show(s.Wishes.Zone)
+		v.Addresses = map[string][]addressView{}
 	}
 	v.Flavor = embedded(s.Flavor, may.extraSpecs)
 	v.Fault = shownFault(s, v.Status, may.admin)
@@ -208,7 +208,7 @@ func newServerView(c *httpapi.Call, s nova.Server, may seen) serverView {
 // extend adds what only administrators see.
 func (v *serverView) extend(s nova.Server) {
 	name := s.GuestName()
-	if s.Host == "" {
+	if s.Host == "" && s.VMState == nova.Building {
 		name = ""
 	}
 	v.Host, v.Node, v.GuestName = show(orNil(s.Host)), show(orNil(s.Node)), show(name)

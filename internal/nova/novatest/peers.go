@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"nacre/internal/nova"
@@ -111,6 +112,9 @@ func (n *Networks) EnsurePorts(_ context.Context, s nova.Server, wants []nova.Ne
 	var out []nova.VIF
 	taken := map[string]bool{}
 	for _, w := range wants {
+		if w.FixedIP != "" && !strings.HasPrefix(w.FixedIP, "10.44.") {
+			return nil, fault.BadRequest("Invalid input received: Fixed IP %s is not a valid ip address for network %s.", w.FixedIP, w.NetworkID)
+		}
 		p := n.ports[w.PortID]
 		for _, have := range n.ports {
 			if p == nil && have.ServerID == s.ID && have.VIF.NetworkID == w.NetworkID && !taken[have.VIF.PortID] {

@@ -20,10 +20,7 @@ func (s *Service) faultOf(err error) *nova.Fault {
 		step, f.Details = where.Step, fmt.Sprintf("step %s: %s", where.Step, where.Message)
 	}
 	if told, ok := fault.Of(err); ok {
-		f.Code, f.Message = told.Status, told.Message
-		if f.Code < 400 || f.Code == 404 {
-			f.Code = 500
-		}
+		f.Message = told.Message
 	} else if step != "" {
 		f.Message = fmt.Sprintf("The step %q failed; an administrator can find the cause by the request ID.", step)
 	}
