@@ -260,6 +260,12 @@ func (h *testHost) boot(p rpcapi.Port) *testGuest {
 	g.run("ip link set lo up")
 	g.run("ip link set eth0 up mtu 1450")
 	h.run("ip link set " + p.Tap + " master " + rpcapi.BridgeName(p.NetworkID) + " up")
+	// The kernel drops what is sent before it has taken note of the carrier.
+	if !eventually(func() bool {
+		return strings.Contains(g.run("ip link show eth0"), "state UP") && strings.Contains(h.run("ip link show "+p.Tap), "state UP")
+	}) {
+		h.t.Fatal("the guest's interface does not come up")
+	}
 	return g
 }
 

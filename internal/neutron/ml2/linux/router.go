@@ -101,6 +101,9 @@ func (n *namespace) becomeRouter() error {
 		"ipv4/conf/all/arp_ignore":     "1", // answer only for addresses of the interface asked
 		"ipv4/conf/all/arp_announce":   "2",
 		"ipv4/conf/all/send_redirects": "0",
+		// A router's MAC is its own: it may advertise at once.
+		"ipv6/conf/default/accept_dad":    "0",
+		"ipv6/conf/default/dad_transmits": "0",
 	})
 }
 

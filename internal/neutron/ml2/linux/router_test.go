@@ -188,7 +188,7 @@ func (h *testHost) seenFrom(g *testGuest) string {
 // eventually tries for some seconds: an interface that came up just now may
 // still drop.
 func eventually(ok func() bool) bool {
-	for begin := time.Now(); time.Since(begin) < 5*time.Second; time.Sleep(50 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < 12*time.Second; time.Sleep(50 * time.Millisecond) {
 		if ok() {
 			return true
 		}
