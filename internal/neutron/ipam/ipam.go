@@ -223,3 +223,11 @@ func Lowest(ranges []Range, used func() ([]netip.Addr, error)) (netip.Addr, erro
 	}
 	return firstGap(ranges, have), nil
 }
+
+// Back is the address n before a.
+func Back(a netip.Addr, n int) netip.Addr {
+	for range n {
+		a = a.Prev()
+	}
+	return a
+}

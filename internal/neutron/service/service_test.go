@@ -1,0 +1,421 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"nacre/internal/neutron"
+	"nacre/internal/neutron/rpcapi"
+	"nacre/internal/neutron/store"
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
+	"nacre/internal/oslo/fault"
+)
+
+const project = "p1"
+
+// watch is a clock that a test moves.
+type watch struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (w *watch) Now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = w.at.Add(time.Microsecond)
+	return w.at
+}
+
+func (w *watch) pass(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = w.at.Add(d)
+}
+
+// novaEar hears what nova is told, or fails.
+type novaEar struct {
+	heard []string
+	fail  error
+}
+
+func (n *novaEar) SendEvents(_ context.Context, events []neutron.ServerEvent) error {
+	if n.fail != nil {
+		return n.fail
+	}
+	for _, e := range events {
+		n.heard = append(n.heard, e.Name+" "+e.ServerID+" "+e.Status)
+	}
+	return nil
+}
+
+type bench struct {
+	*Service
+	clock *watch
+	nova  *novaEar
+	ctx   context.Context
+}
+
+func newBench(t testing.TB, d *db.DB) bench {
+	t.Helper()
+	b := bench{clock: &watch{at: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)}, nova: &novaEar{}}
+	b.Service = New(Deps{Store: store.New(d), Clock: b.clock, Nova: b.nova})
+	b.ctx = auth.WithCaller(t.Context(), auth.Identity{UserID: "u", ProjectID: project, Roles: []string{"admin"}, Admin: true})
+	return b
+}
+
+// report makes a host known that can do everything.
+func (b bench) report(t testing.TB, host, tunnel string, ports ...rpcapi.PortStatus) {
+	t.Helper()
+	_, err := b.Report(t.Context(), rpcapi.Report{Host: host, TunnelIP: tunnel, Ports: ports, Agents: []rpcapi.Agent{
+		{Type: rpcapi.AgentL2, Binary: "l2", Configurations: map[string]any{"tunnel_types": []string{"vxlan"}, "bridge_mappings": map[string]any{"public": "br-ex"}}},
+		{Type: rpcapi.AgentDHCP, Binary: "dhcp"}, {Type: rpcapi.AgentL3, Binary: "l3"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (b bench) network(t testing.TB, cidr string) (neutron.Network, neutron.Subnet) {
+	t.Helper()
+	nets, err := b.CreateNetworks(b.ctx, []neutron.NetworkRequest{{Name: neutron.Some("n"), ProjectID: neutron.Some(project)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	subs, err := b.CreateSubnets(b.ctx, []neutron.SubnetRequest{{ProjectID: neutron.Some(project), NetworkID: neutron.Some(nets[0].ID),
+		IPVersion: neutron.Some(4), CIDR: neutron.Some(cidr)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nets[0], subs[0]
+}
+
+func (b bench) port(t testing.TB, network string, more ...func(*neutron.PortRequest)) neutron.Port {
+	t.Helper()
+	r := neutron.PortRequest{ProjectID: neutron.Some(project), NetworkID: neutron.Some(network)}
+	for _, m := range more {
+		m(&r)
+	}
+	ports, err := b.CreatePorts(b.ctx, []neutron.PortRequest{r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ports[0]
+}
+
+func ofServer(host string) func(*neutron.PortRequest) {
+	return func(r *neutron.PortRequest) {
+		r.HostID, r.DeviceID, r.DeviceOwner = neutron.Some(host), neutron.Some("server1"), neutron.Some("compute:nova")
+	}
+}
+
+// TestQuotaRace lets many create at once; exactly as many as the quota allows succeed.
+func TestQuotaRace(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		b := newBench(t, d)
+		if _, err := b.SetLimits(b.ctx, project, map[string]int{"network": 10}); err != nil {
+			t.Fatal(err)
+		}
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		made, refused := 0, 0
+		for range 30 {
+			wg.Go(func() {
+				_, err := b.CreateNetworks(b.ctx, []neutron.NetworkRequest{{ProjectID: neutron.Some(project)}})
+				mu.Lock()
+				defer mu.Unlock()
+				switch f, _ := fault.Of(err); {
+				case err == nil:
+					made++
+				case f != nil && f.Type == "OverQuota":
+					refused++
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if made != 10 || refused != 20 {
+			t.Fatalf("%d made, %d refused", made, refused)
+		}
+	})
+}
+
+// TestAddressRace lets many want an address of a small subnet at once.
+func TestAddressRace(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		b := newBench(t, d)
+		n, _ := b.network(t, "10.0.0.0/27") // 29 addresses beside the gateway
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		got := map[string]bool{}
+		failed := 0
+		for range 40 {
+			wg.Go(func() {
+				ports, err := b.CreatePorts(b.ctx, []neutron.PortRequest{{ProjectID: neutron.Some(project), NetworkID: neutron.Some(n.ID)}})
+				mu.Lock()
+				defer mu.Unlock()
+				if f, _ := fault.Of(err); f != nil && f.Type == "IpAddressGenerationFailure" {
+					failed++
+				} else if err != nil {
+					t.Error(err)
+				} else if ip := ports[0].FixedIPs[0].IPAddress; got[ip] {
+					t.Errorf("%s was given twice", ip)
+				} else {
+					got[ip] = true
+				}
+			})
+		}
+		wg.Wait()
+		if len(got) != 29 || failed != 11 {
+			t.Fatalf("%d addresses, %d refusals", len(got), failed)
+		}
+		groups, err := b.SecurityGroups(b.ctx, neutron.Query{})
+		if err != nil || len(groups) != 1 || len(groups[0].Rules) != 4 {
+			t.Fatalf("default groups: %v, %v", groups, err)
+		}
+	})
+}
+
+// TestHostState follows what hosts are told as ports, routers and floating IPs come and go.
+func TestHostState(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		b := newBench(t, d)
+		b.report(t, "h1", "10.9.0.1")
+		n, sub := b.network(t, "10.0.0.0/24")
+		p := b.port(t, n.ID, ofServer("h1"))
+		st := b.state(t, "h1")
+		if len(st.Ports) != 1 || st.Ports[0].ID != p.ID || st.Ports[0].FixedIPs[0].PrefixLen != 24 || st.Ports[0].Tap != "tap"+p.ID[:11] {
+			t.Fatalf("ports: %+v", st.Ports)
+		}
+		if len(st.Networks) != 1 || st.Networks[0].DHCP == nil || len(st.Networks[0].DHCP.Hosts) != 1 || len(st.Peers) != 0 {
+			t.Fatalf("networks: %+v", st.Networks)
+		}
+		if r := st.SecurityGroups[0].Rules; len(r) != 4 || !containsRemote(r, p.FixedIPs[0].IPAddress+"/32") {
+			t.Fatalf("rules: %+v", r)
+		}
+		again, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: "h1", HaveRevision: st.Revision})
+		if err != nil || !again.Unchanged {
+			t.Fatal(again, err)
+		}
+		b.report(t, "h2", "10.9.0.2")
+		q := b.port(t, n.ID, ofServer("h2"))
+		now := b.state(t, "h1")
+		if now.Revision <= st.Revision || len(now.Peers) != 1 || now.Peers[0].Addresses[0] != "10.9.0.2" || now.Peers[0].VNI != n.SegmentationID {
+			t.Fatalf("peers: %+v at %d", now.Peers, now.Revision)
+		}
+		if !containsRemote(now.SecurityGroups[0].Rules, q.FixedIPs[0].IPAddress+"/32") {
+			t.Fatal("the other member is not known")
+		}
+		if err := b.DeletePort(b.ctx, q.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		if last := b.state(t, "h1"); last.Revision <= now.Revision || len(last.Peers) > 0 {
+			t.Fatalf("peers after the port went: %+v", last.Peers)
+		}
+		if gone := b.state(t, "h2"); len(gone.Ports) != 0 {
+			t.Fatalf("h2 still has %+v", gone.Ports)
+		}
+		b.routed(t, sub, p)
+	})
+}
+
+// routed gives a port a router and a floating IP and looks for both on the router's host.
+func (b bench) routed(t *testing.T, sub neutron.Subnet, p neutron.Port) {
+	t.Helper()
+	if err := b.EnsureDefaults(b.ctx, project, netip.MustParsePrefix("172.24.4.0/24")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.EnsureDefaults(b.ctx, project, netip.MustParsePrefix("172.24.4.0/24")); err != nil {
+		t.Fatal(err)
+	}
+	public, err := b.store.ExternalByName(b.ctx, "public")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rts, err := b.CreateRouters(b.ctx, []neutron.RouterRequest{{ProjectID: neutron.Some(project), Gateway: neutron.Some(neutron.GatewayRequest{NetworkID: public.ID})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.AddInterface(b.ctx, rts[0].ID, InterfaceRequest{SubnetID: sub.ID}); err != nil {
+		t.Fatal(err)
+	}
+	fips, err := b.CreateFloatingIPs(b.ctx, []neutron.FloatingIPRequest{{ProjectID: neutron.Some(project), FloatingNetworkID: neutron.Some(public.ID), PortID: neutron.Some(p.ID)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt, err := b.Router(b.ctx, rts[0].ID)
+	if err != nil || rt.Host == "" || rt.Gateway == nil {
+		t.Fatal(rt, err)
+	}
+	st := b.state(t, rt.Host)
+	for _, r := range st.Routers {
+		if r.ID != rt.ID {
+			continue
+		}
+		if r.Gateway == nil || r.Gateway.NextHops[0] != "172.24.4.1" || len(r.Interfaces) != 1 || r.Interfaces[0].FixedIPs[0].IPAddress != "10.0.0.1" ||
+			len(r.FloatingIPs) != 1 || r.FloatingIPs[0].Address != fips[0].FloatingIPAddress {
+			t.Fatalf("router: %+v", r)
+		}
+		return
+	}
+	t.Fatalf("no router on %s: %+v", rt.Host, st.Routers)
+}
+
+func (b bench) state(t *testing.T, host string) rpcapi.HostState {
+	t.Helper()
+	st, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: host})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func containsRemote(rules []rpcapi.Rule, cidr string) bool {
+	for _, r := range rules {
+		for _, ip := range r.RemoteIPs {
+			if ip == cidr {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestNovaHears follows the events of a server's port, a deaf nova among them.
+func TestNovaHears(t *testing.T) {
+	b := newBench(t, dbtest.SQLite(t, store.Migrations()))
+	b.report(t, "h1", "")
+	n, _ := b.network(t, "10.0.0.0/24")
+	p := b.port(t, n.ID, ofServer("h1"))
+	if p.VIFType != neutron.VIFBridge || p.VIFDetails["bridge_name"] != "brq"+n.ID[:11] || p.Status != neutron.StatusDown {
+		t.Fatalf("binding: %+v", p)
+	}
+	b.nova.fail = fmt.Errorf("deaf")
+	b.report(t, "h1", "", rpcapi.PortStatus{ID: p.ID, Status: neutron.StatusActive})
+	if err := b.sendNovaEvents(b.ctx); err != nil || len(b.nova.heard) > 0 {
+		t.Fatal(err, b.nova.heard)
+	}
+	b.nova.fail = nil
+	if err := b.sendNovaEvents(b.ctx); err != nil || len(b.nova.heard) > 0 {
+		t.Fatal("asked again too soon", err, b.nova.heard)
+	}
+	b.clock.pass(time.Minute)
+	b.expect(t, "network-vif-plugged server1 completed")
+	b.report(t, "h1", "", rpcapi.PortStatus{ID: p.ID, Status: neutron.StatusActive})
+	b.expect(t)
+	b.report(t, "h2", "", rpcapi.PortStatus{ID: p.ID, Status: neutron.StatusDown})
+	b.expect(t) // h2 has no say about it
+	b.report(t, "h1", "", rpcapi.PortStatus{ID: p.ID, Status: neutron.StatusDown})
+	b.expect(t, "network-vif-unplugged server1 completed")
+	if err := b.DeletePort(b.ctx, p.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	b.expect(t, "network-vif-deleted server1 completed")
+}
+
+func (b bench) expect(t *testing.T, want ...string) {
+	t.Helper()
+	b.nova.heard = nil
+	if err := b.sendNovaEvents(b.ctx); err != nil {
+		t.Fatal(err)
+	}
+	if fmt.Sprint(b.nova.heard) != fmt.Sprint(want) {
+		t.Fatalf("nova heard %v, want %v", b.nova.heard, want)
+	}
+}
+
+// TestPlacementHeals moves DHCP and routers away from a host that fell silent.
+func TestPlacementHeals(t *testing.T) {
+	b := newBench(t, dbtest.SQLite(t, store.Migrations()))
+	n, sub := b.network(t, "10.0.0.0/24") // before any agent
+	b.report(t, "h1", "10.9.0.1")
+	if err := b.EnsureDefaults(b.ctx, project, netip.MustParsePrefix("172.24.4.0/24")); err != nil {
+		t.Fatal(err)
+	}
+	rts, err := b.CreateRouters(b.ctx, []neutron.RouterRequest{{ProjectID: neutron.Some(project)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.AddInterface(b.ctx, rts[0].ID, InterfaceRequest{SubnetID: sub.ID}); err != nil {
+		t.Fatal(err)
+	}
+	for _, host := range []string{"h1", "h2"} {
+		if host == "h2" {
+			b.clock.pass(agentDownAfter + time.Second)
+			b.report(t, "h2", "10.9.0.2")
+		}
+		if err := b.place(b.ctx); err != nil {
+			t.Fatal(err)
+		}
+		st := b.state(t, host)
+		if len(st.Routers) != 2 {
+			t.Fatalf("routers on %s: %+v", host, st.Routers)
+		}
+		served := 0
+		for _, net := range st.Networks {
+			if net.DHCP != nil && net.ID == n.ID && net.DHCP.Port.FixedIPs[0].IPAddress == "10.0.0.2" {
+				served++
+			}
+		}
+		if served != 1 {
+			t.Fatalf("networks on %s: %+v", host, st.Networks)
+		}
+	}
+	if st := b.state(t, "h1"); len(st.Networks) != 0 || len(st.Routers) != 0 {
+		t.Fatalf("h1 still has %+v", st)
+	}
+}
+
+// BenchmarkCreatePort creates ports on a network that has 10,000 of them.
+func BenchmarkCreatePort(b *testing.B) {
+	s := newBench(b, dbtest.SQLite(b, store.Migrations()))
+	s.report(b, "h1", "10.9.0.1")
+	if _, err := s.SetLimits(s.ctx, project, map[string]int{"port": -1}); err != nil {
+		b.Fatal(err)
+	}
+	n, _ := s.network(b, "10.0.0.0/16")
+	var reqs []neutron.PortRequest
+	for range 500 {
+		reqs = append(reqs, neutron.PortRequest{ProjectID: neutron.Some(project), NetworkID: neutron.Some(n.ID)})
+	}
+	for range 20 {
+		if _, err := s.CreatePorts(s.ctx, reqs); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ResetTimer()
+	for b.Loop() {
+		s.port(b, n.ID, ofServer("h1"))
+	}
+}
+
+// BenchmarkHostState reads the state of a host that serves DHCP for 10,000 ports.
+func BenchmarkHostState(b *testing.B) {
+	s := newBench(b, dbtest.SQLite(b, store.Migrations()))
+	s.report(b, "h1", "10.9.0.1")
+	if _, err := s.SetLimits(s.ctx, project, map[string]int{"port": -1}); err != nil {
+		b.Fatal(err)
+	}
+	n, _ := s.network(b, "10.0.0.0/16")
+	var reqs []neutron.PortRequest
+	for range 500 {
+		reqs = append(reqs, neutron.PortRequest{ProjectID: neutron.Some(project), NetworkID: neutron.Some(n.ID)})
+	}
+	for range 20 {
+		if _, err := s.CreatePorts(s.ctx, reqs); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s.port(b, n.ID, ofServer("h1"))
+	b.ResetTimer()
+	for b.Loop() {
+		if _, err := s.HostState(s.ctx, rpcapi.HostStateRequest{Host: "h1"}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
