@@ -19,7 +19,7 @@ func tree() map[string][]byte {
 		"openstack/latest/user_data":              bytes.Repeat([]byte("#!/bin/sh\n"), 1000),
 		"openstack/2012-08-10/meta_data.json":     []byte("{}"),
 		"openstack/content/0000":                  []byte("payload"),
-		"openstack/content/a-Name.with.dots":    {},
+		"openstack/content/a-Name.with.dots":      {},
 		"ec2/latest/meta-data.json":               []byte("{}"),
 		"ec2/2009-04-04/meta-data.json":           []byte("[]"),
 		"openstack/latest/vendor_data2.json":      []byte("{}"),
