@@ -75,3 +75,6 @@ func Flavors() []nova.Flavor {
 		{FlavorID: "g3", Name: "g-huge", MemoryMB: 64, VCPUs: 1, RootGB: 900000, RXTXFactor: 1, IsPublic: true, ExtraSpecs: map[string]string{}},
 	}
 }
+
+// AgentConfig are the options of nova-compute.
+type AgentConfig = agent.Config

@@ -42,7 +42,7 @@ func newRig(t *testing.T, change ...func(*Deps)) *rig {
 	r := &rig{t: t, bus: novatest.Bus(t), networks: novatest.NewNetworks(), claims: novatest.NewClaims(), images: novatest.Cirros()}
 	d := Deps{Store: store.New(dbtest.SQLite(t, store.Migrations), clock.System), Bus: r.bus, Clock: clock.System, Images: r.images,
 		Networks: r.networks, Claims: r.claims, Owner: "test", Host: "controller",
-		Config: Config{SettleTime: time.Nanosecond, ShutdownTimeout: time.Second, NoVNCURL: "http://127.0.0.1:6080/vnc_auto.html"}}
+		Config: Config{SettleTime: 50 * time.Millisecond, ShutdownTimeout: time.Second, NoVNCURL: "http://127.0.0.1:6080/vnc_auto.html"}}
 	for _, c := range change {
 		c(&d)
 	}

@@ -50,6 +50,12 @@ func (s *Service) wakeSync() {
 	}
 }
 
+// askAgain has a host report once what it said last can be judged.
+func (s *Service) askAgain(host string) {
+	s.unsettled.add(host)
+	time.AfterFunc(s.cfg.SettleTime, s.wakeSync)
+}
+
 // stuckAfter is how long a task may go without a flow before it is healed.
 const stuckAfter = time.Minute
 
@@ -100,7 +106,7 @@ func (s *Service) heal(ctx context.Context, srv nova.Server) error {
 			return tx.UpdateServer(ctx, now, "vm_state", "task_state", "fault")
 		}
 		now.TaskState = nova.NoTask
-		s.unsettled.add(now.Host)
+		tx.AfterCommit(func() { s.askAgain(now.Host) })
 		return tx.UpdateServer(ctx, now, "task_state")
 	})
 }
@@ -170,12 +176,15 @@ func (s *Service) compare(ctx context.Context, srv nova.Server, power nova.Power
 	if srv.TaskState != nova.NoTask || srv.LaunchedAt == nil {
 		return nil // a flow is at it
 	}
-	if agrees(srv.VMState, power) {
-		return s.store.SetPower(ctx, srv.ID, power)
+	if power == srv.PowerState && agrees(srv.VMState, power) {
+		return nil
 	}
 	if s.clock.Now().Sub(srv.Changed()) < s.cfg.SettleTime {
-		s.unsettled.add(srv.Host)
+		s.askAgain(srv.Host)
 		return nil
+	}
+	if agrees(srv.VMState, power) {
+		return s.store.SetPower(ctx, srv.ID, power)
 	}
 	switch {
 	case srv.VMState == nova.Active && (power == nova.PowerNone || power == nova.PowerCrashed):

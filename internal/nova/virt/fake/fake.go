@@ -141,6 +141,14 @@ func (d *Driver) Redefine(_ context.Context, g virt.Guest) error {
 	})
 }
 
+// Crash ends a guest as if its process were killed.
+func (d *Driver) Crash(id string) error {
+	return d.with("Crash", id, func(g *guest) error {
+		g.power = virt.Crashed
+		return nil
+	})
+}
+
 // Destroy forgets a guest.
 func (d *Driver) Destroy(_ context.Context, id string) error {
 	if err := d.fail("Destroy", id); err != nil {
