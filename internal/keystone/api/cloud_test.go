@@ -12,6 +12,7 @@ import (
 	"nacre/internal/keystone/service"
 	"nacre/internal/keystone/store"
 	"nacre/internal/keystone/token"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/db/dbtest"
 	"nacre/internal/oslo/httpapi"
 )
@@ -28,11 +29,16 @@ type cloud struct {
 
 func newCloud(t testing.TB) *cloud {
 	t.Helper()
+	return newCloudOn(t, dbtest.SQLite(t, store.Migrations))
+}
+
+func newCloudOn(t testing.TB, d *db.DB) *cloud {
+	t.Helper()
 	keys, err := token.OpenRepository(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Keys: keys, Config: service.Config{PasswordHashRounds: 4}})
+	svc := service.New(service.Deps{Store: store.New(d), Keys: keys, Config: service.Config{PasswordHashRounds: 4}})
 	at := func(name, typ, url string) service.BootstrapService {
 		return service.BootstrapService{Name: name, Type: typ, Public: url, Internal: url, Admin: url}
 	}

@@ -18,12 +18,13 @@ import (
 // original's: admin, admin, service.
 type BootstrapConfig struct {
 	AdminUser      string
-	AdminPassword  string // "" leaves that of an admin who is there
+	AdminPassword  string // "" cannot log in with one
 	AdminProject   string
 	ServiceProject string
 	Region         string // "" for none
 	Services       []BootstrapService
 	Users          []BootstrapUser // service users: roles admin and service on the service project
+	Reset          bool            // gives these passwords to users who are there, too, and enables them
 }
 
 // BootstrapService is a service of the catalogue with its three addresses; "" for none.
@@ -39,8 +40,9 @@ type BootstrapUser struct{ Name, Password string }
 var bootstrapRoles = []struct{ name, implies string }{
 	{"reader", ""}, {"member", "reader"}, {"manager", "member"}, {"admin", "manager"}, {"service", ""}}
 
-// Bootstrap makes what is missing of a new cloud and changes what differs:
-// passwords, disabled admins, addresses. It may run at every start.
+// Bootstrap makes what is missing of a new cloud and changes addresses that
+// differ. It may run at every start: what an administrator has changed since,
+// passwords above all, stays unless c.Reset.
 func (s *Service) Bootstrap(ctx context.Context, c BootstrapConfig) error {
 	for field, name := range map[*string]string{&c.AdminUser: "admin", &c.AdminProject: "admin", &c.ServiceProject: "service"} {
 		if *field == "" {
@@ -52,7 +54,7 @@ func (s *Service) Bootstrap(ctx context.Context, c BootstrapConfig) error {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		b := &bootstrap{s: s, tx: tx, hashes: hashes, roles: map[string]string{}}
+		b := &bootstrap{s: s, tx: tx, reset: c.Reset, hashes: hashes, roles: map[string]string{}}
 		return b.run(ctx, c)
 	})
 	if err != nil {
@@ -74,7 +76,7 @@ func (s *Service) bootstrapPasswords(ctx context.Context, c BootstrapConfig) (ma
 			continue
 		}
 		wg.Go(func() {
-			hash, err := s.bootstrapPassword(ctx, u)
+			hash, err := s.bootstrapPassword(ctx, u, c.Reset)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
@@ -85,11 +87,14 @@ func (s *Service) bootstrapPasswords(ctx context.Context, c BootstrapConfig) (ma
 	return hashes, errors.Join(errs...)
 }
 
-// bootstrapPassword is the user's hash if it fits the password, else a new one.
-func (s *Service) bootstrapPassword(ctx context.Context, b BootstrapUser) (string, error) {
+// bootstrapPassword is the user's hash if it is to stay or fits the password, else a new one.
+func (s *Service) bootstrapPassword(ctx context.Context, b BootstrapUser, reset bool) (string, error) {
 	u, err := s.store.UserByName(ctx, keystone.DefaultDomainID, b.Name)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return "", err
+	}
+	if u.ID != "" && !reset {
+		return u.PasswordHash, nil
 	}
 	if u.PasswordHash != "" {
 		if ok, err := s.hasher.Matches(ctx, u.PasswordHash, b.Password); ok || err != nil {
@@ -103,6 +108,7 @@ func (s *Service) bootstrapPassword(ctx context.Context, b BootstrapUser) (strin
 type bootstrap struct {
 	s      *Service
 	tx     *store.Tx
+	reset  bool
 	hashes map[string]string // of users, by name
 	roles  map[string]string // IDs by name
 }
@@ -173,7 +179,7 @@ func (b *bootstrap) project(ctx context.Context, name, description string) (stri
 	return p.ID, b.tx.InsertProject(ctx, p)
 }
 
-// user makes a user, or enables it and sets its password, if one was given.
+// user makes a user, or, to reset it, enables it and sets its password, if one was given.
 func (b *bootstrap) user(ctx context.Context, name string) (string, error) {
 	hash := b.hashes[name]
 	u, err := b.tx.UserByName(ctx, keystone.DefaultDomainID, name)
@@ -182,7 +188,7 @@ func (b *bootstrap) user(ctx context.Context, name string) (string, error) {
 			Options: map[string]any{}, Extra: map[string]any{}, CreatedAt: b.s.clock.Now()}
 		return u.ID, b.tx.InsertUser(ctx, u)
 	}
-	if err != nil || u.Enabled && (hash == "" || hash == u.PasswordHash) {
+	if err != nil || !b.reset || u.Enabled && (hash == "" || hash == u.PasswordHash) {
 		return u.ID, err
 	}
 	u.Enabled = true

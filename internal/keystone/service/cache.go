@@ -23,8 +23,8 @@ type validated struct {
 	identity auth.Identity
 }
 
-// maxTokens bounds the cache; one takes about a kilobyte.
-const maxTokens = 20000
+// maxTokens bounds the cache; one takes one or two kilobytes.
+const maxTokens = 10000
 
 // at makes the cache one of that revision; false if it is newer already.
 func (c *cache) at(revision int64) bool {

@@ -223,7 +223,6 @@ func TestRoles(t *testing.T) {
 		w.must(t, w.RemoveMember(ctx, keystone.Membership{UserID: w.user.ID, GroupID: w.group.ID}))
 		same(onChild, "r")
 
-		w.must(t, w.other.Bootstrap(ctx, service.BootstrapConfig{AdminPassword: "secret"})) // again
 		_, err = w.UpdateDomain(ctx, w.domain.ID, keystone.Attributes{"enabled": false})
 		w.must(t, err)
 		w.must(t, w.DeleteDomain(ctx, w.domain.ID))
@@ -355,4 +354,57 @@ func TestConcurrentChanges(t *testing.T) {
 	}
 	close(stop)
 	wg.Wait()
+}
+
+// TestBootstrapAgain: a second run adds nothing and leaves passwords, unless
+// told to reset; addresses follow the configuration.
+func TestBootstrapAgain(t *testing.T) {
+	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d)
+		ctx := t.Context()
+		c := service.BootstrapConfig{AdminPassword: "first", Region: "R",
+			Services: []service.BootstrapService{{Name: "nova", Type: "compute", Public: "http://a", Internal: "http://b"}},
+			Users:    []service.BootstrapUser{{Name: "nova", Password: "n"}, {Name: "silent"}}}
+		login := func(user, password string) error {
+			_, err := w.Authenticate(ctx, keystone.Credentials{Methods: []string{"password"}, Password: password,
+				User: keystone.Ref{Name: user, Domain: &keystone.Ref{ID: "default"}}}, keystone.Scope{})
+			return err
+		}
+		count := func() (n [6]int) {
+			users, _ := w.Users(ctx, nil)
+			roles, _ := w.Roles(ctx, nil)
+			projects, _ := w.Projects(ctx, nil, keystone.TagFilter{})
+			services, _ := w.Services(ctx, nil)
+			endpoints, _ := w.Endpoints(ctx, nil)
+			grants, _ := w.Assignments(ctx, keystone.AssignmentFilter{})
+			return [6]int{len(users), len(roles), len(projects), len(services), len(endpoints), len(grants)}
+		}
+		w.must(t, w.Bootstrap(ctx, c))
+		before := count()
+		w.must(t, login("admin", "secret")) // of newWorld
+		w.must(t, login("nova", "n"))
+		if err := login("silent", ""); !fault.Is(err, 401) {
+			t.Errorf("login without a password: %v", err)
+		}
+		c.Services[0].Public = "http://c"
+		w.must(t, w.other.Bootstrap(ctx, c))
+		if after := count(); after != before {
+			t.Errorf("%v became %v", before, after)
+		}
+		public, err := w.Endpoints(ctx, keystone.Filters{{Name: "interface", Value: "public"}})
+		w.must(t, err)
+		if len(public) != 1 || public[0].URL != "http://c" {
+			t.Errorf("endpoints %+v", public)
+		}
+		c.Reset = true
+		w.must(t, w.Bootstrap(ctx, c))
+		w.must(t, login("admin", "first"))
+		tok, _, err := w.IssueFor(ctx, "silent", "service")
+		w.must(t, err)
+		id, err := w.Validate(ctx, tok)
+		w.must(t, err)
+		if !id.HasRole("service") || !id.HasRole("reader") {
+			t.Errorf("roles %v", id.Roles)
+		}
+	})
 }

@@ -1,0 +1,11 @@
+package store
+
+import (
+	"testing"
+
+	"nacre/internal/oslo/db/dbtest"
+)
+
+func TestTables(t *testing.T) {
+	dbtest.Tables(t, Migrations, users, groups, memberships, projects, roles, impliedRoles, assignments, regions, services, endpoints, revocations)
+}
