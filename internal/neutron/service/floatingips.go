@@ -44,7 +44,7 @@ func (s *Service) CreateFloatingIPs(ctx context.Context, reqs []neutron.Floating
 func (s *Service) createFloatingIP(ctx context.Context, tx *store.Tx, r neutron.FloatingIPRequest) (neutron.FloatingIP, error) {
 	f := neutron.FloatingIP{ID: newID(), ProjectID: r.ProjectID.Value, FloatingNetworkID: r.FloatingNetworkID.Value,
 		Status: neutron.StatusDown, DNSName: r.DNSName.Value, DNSDomain: r.DNSDomain.Value, Standard: s.standard(r.Description)}
-	n, err := tx.Network(ctx, f.FloatingNetworkID, scope(ctx))
+	n, err := tx.NetworkRow(ctx, f.FloatingNetworkID, scope(ctx))
 	if err != nil {
 		return f, err
 	}

@@ -350,11 +350,11 @@ func (s *Service) dropNetwork(ctx context.Context, tx *store.Tx, n neutron.Netwo
 
 // NetworkAccess is what rules ask of a network, whoever may see it.
 func (s *Service) NetworkAccess(ctx context.Context, id string) (neutron.NetworkAccess, error) {
-	n, err := s.store.Network(ctx, id, "")
-	if err != nil || scope(ctx) == "" {
-		return neutron.NetworkAccess{ProjectID: n.ProjectID, Shared: n.Shared, External: n.External}, err
+	n, err := s.store.NetworkRow(ctx, id, "")
+	if err != nil || scope(ctx) == "" || scope(ctx) == n.ProjectID {
+		return neutron.NetworkAccess{ProjectID: n.ProjectID, External: n.External}, err
 	}
-	seen, err := s.store.Network(ctx, id, scope(ctx))
+	seen, err := s.store.NetworkRow(ctx, id, scope(ctx))
 	if fault.Is(err, 404) {
 		err = nil
 	}

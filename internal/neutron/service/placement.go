@@ -135,7 +135,7 @@ func (s *Service) movePort(ctx context.Context, tx *store.Tx, p neutron.Port, ho
 // the server lives on, with an address in each subnet that wants DHCP. A
 // network without DHCP loses both. The caller holds the network's lock.
 func (s *Service) ensureDHCP(ctx context.Context, tx *store.Tx, networkID string) error {
-	n, err := tx.Network(ctx, networkID, "")
+	n, err := tx.NetworkRow(ctx, networkID, "")
 	if err != nil {
 		return err
 	}
@@ -327,7 +327,7 @@ func (s *Service) assignNetwork(ctx context.Context, id string, choose func(neut
 		if err := tx.Lock(ctx, "network:"+id); err != nil {
 			return err
 		}
-		n, err := tx.Network(ctx, id, "")
+		n, err := tx.NetworkRow(ctx, id, "")
 		if err != nil {
 			return err
 		}

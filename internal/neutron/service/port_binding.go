@@ -38,7 +38,7 @@ func (s *Service) rebind(ctx context.Context, tx *store.Tx, old neutron.Port, p 
 	if !moved && old.VIFType != neutron.VIFBindingFailed {
 		return nil
 	}
-	n, err := tx.Network(ctx, p.NetworkID, "")
+	n, err := tx.NetworkRow(ctx, p.NetworkID, "")
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (s *Service) CreatePorts(ctx context.Context, reqs []neutron.PortRequest) (
 }
 
 func (s *Service) createPort(ctx context.Context, tx *store.Tx, r neutron.PortRequest) (neutron.Port, error) {
-	n, err := tx.Network(ctx, r.NetworkID.Value, scope(ctx))
+	n, err := tx.NetworkRow(ctx, r.NetworkID.Value, scope(ctx))
 	if err != nil {
 		return neutron.Port{}, err
 	}

@@ -83,7 +83,7 @@ func objectOwner(ctx context.Context, tx *store.Tx, p neutron.RBACPolicy) (strin
 		g, err := tx.SecurityGroup(ctx, p.ObjectID, scope(ctx))
 		return g.ProjectID, err
 	}
-	n, err := tx.Network(ctx, p.ObjectID, scope(ctx))
+	n, err := tx.NetworkRow(ctx, p.ObjectID, scope(ctx))
 	return n.ProjectID, err
 }
 
@@ -102,7 +102,7 @@ func (s *Service) applyRBAC(ctx context.Context, tx *store.Tx, p neutron.RBACPol
 	if err := tx.InsertRBAC(ctx, p); err != nil || p.Action != neutron.AccessExternal {
 		return err
 	}
-	n, err := tx.Network(ctx, p.ObjectID, "")
+	n, err := tx.NetworkRow(ctx, p.ObjectID, "")
 	if err != nil || n.External {
 		return err
 	}
@@ -151,7 +151,7 @@ func (s *Service) checkRBACUnused(ctx context.Context, tx *store.Tx, p neutron.R
 	if p.ObjectType != "network" {
 		return nil
 	}
-	n, err := tx.Network(ctx, p.ObjectID, "")
+	n, err := tx.NetworkRow(ctx, p.ObjectID, "")
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func (s *Service) addSubnet(ctx context.Context, tx *store.Tx, rt *neutron.Route
 			return p, sub.ID, err
 		}
 	}
-	n, err := tx.Network(ctx, sub.NetworkID, "")
+	n, err := tx.NetworkRow(ctx, sub.NetworkID, "")
 	if err != nil {
 		return neutron.Port{}, "", err
 	}

@@ -243,7 +243,7 @@ func (s *Service) setGateway(ctx context.Context, tx *store.Tx, rt *neutron.Rout
 	if r.NetworkID == "" {
 		return s.clearGateway(ctx, tx, rt)
 	}
-	n, err := tx.Network(ctx, r.NetworkID, scope(ctx))
+	n, err := tx.NetworkRow(ctx, r.NetworkID, scope(ctx))
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func (s *Service) createSubnet(ctx context.Context, tx *store.Tx, r neutron.Subn
 		IPVersion: r.IPVersion.Value, EnableDHCP: r.EnableDHCP.Or(true), IPv6RAMode: r.IPv6RAMode.Value,
 		IPv6AddressMode: r.IPv6AddressMode.Value, HostRoutes: r.HostRoutes.Or([]neutron.Route{}),
 		DNSNameservers: r.DNSNameservers.Or([]string{}), ServiceTypes: r.ServiceTypes.Or([]string{}), Standard: s.standard(r.Description)}
-	n, err := tx.Network(ctx, sub.NetworkID, "")
+	n, err := tx.NetworkRow(ctx, sub.NetworkID, "")
 	if err != nil {
 		return sub, err
 	}

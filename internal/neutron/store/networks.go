@@ -63,6 +63,17 @@ func (s *Store) Network(ctx context.Context, id, project string) (neutron.Networ
 	return rows[0], err
 }
 
+// NetworkRow is Network without its subnets and zones, for who asks often.
+func (s *Store) NetworkRow(ctx context.Context, id, project string) (neutron.Network, error) {
+	n, err := get(ctx, s, networks, id, project)
+	if err != nil || project == "" || project == n.ProjectID {
+		return n, err
+	}
+	shared, err := s.shared(ctx, "network", project)
+	n.Shared = shared[id]
+	return n, err
+}
+
 // fillNetworks adds what other tables know.
 func (s *Store) fillNetworks(ctx context.Context, rows []neutron.Network, project string) error {
 	ids := idsOf(rows, func(n *neutron.Network) string { return n.ID })
