@@ -12,55 +12,48 @@ import (
 
 // Grant gives a role to a user or group on a target, all of which exist.
 func (s *Service) Grant(ctx context.Context, a keystone.Assignment) error {
-	role, err := s.grantExists(ctx, a)
-	if err != nil {
-		return err
-	}
-	if role.DomainID != "" {
-		if err := s.domainRoleFits(ctx, role, a); err != nil {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		role, err := roleIn(ctx, tx, a.RoleID)
+		if err != nil {
 			return err
 		}
-	}
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddGrant(ctx, a) })
+		if err := firstError(actorIn(ctx, tx, a), targetIn(ctx, tx, a), domainRoleFits(ctx, tx, role, a)); err != nil {
+			return err
+		}
+		return tx.AddGrant(ctx, a)
+	})
 }
 
-// grantExists is 404 for a role, actor or target that is not there.
-func (s *Service) grantExists(ctx context.Context, a keystone.Assignment) (role keystone.Role, err error) {
-	if role, err = s.Role(ctx, a.RoleID); err != nil {
-		return role, err
-	}
-	return role, s.actorAndTarget(ctx, a)
-}
-
-func (s *Service) actorAndTarget(ctx context.Context, a keystone.Assignment) (err error) {
+// actorIn is 404 for a user or group that is not there.
+func actorIn(ctx context.Context, q rows, a keystone.Assignment) (err error) {
 	if a.ActorKind == keystone.ActorUser {
-		_, err = s.User(ctx, a.ActorID)
+		_, err = userIn(ctx, q, a.ActorID)
 	} else {
-		_, err = s.Group(ctx, a.ActorID)
+		_, err = groupIn(ctx, q, a.ActorID)
 	}
-	if err != nil {
-		return err
-	}
-	return s.targetExists(ctx, a)
+	return err
 }
 
-func (s *Service) targetExists(ctx context.Context, a keystone.Assignment) (err error) {
+// targetIn is 404 for a project or domain that is not there.
+func targetIn(ctx context.Context, q rows, a keystone.Assignment) (err error) {
 	switch a.TargetKind {
 	case keystone.TargetProject:
-		_, err = s.Project(ctx, a.TargetID)
+		_, err = projectIn(ctx, q, a.TargetID)
 	case keystone.TargetDomain:
-		_, err = s.Domain(ctx, a.TargetID)
+		_, err = domainIn(ctx, q, a.TargetID)
 	}
 	return err
 }
 
 // domainRoleFits keeps the roles of a domain on its projects.
-func (s *Service) domainRoleFits(ctx context.Context, role keystone.Role, a keystone.Assignment) error {
-	switch a.TargetKind {
-	case keystone.TargetSystem:
+func domainRoleFits(ctx context.Context, q rows, role keystone.Role, a keystone.Assignment) error {
+	switch {
+	case role.DomainID == "":
+		return nil
+	case a.TargetKind == keystone.TargetSystem:
 		return fault.BadRequest("Role %s is a domain-specific role. Unable to use a domain-specific role in a system assignment.", role.ID)
-	case keystone.TargetProject:
-		p, err := s.Project(ctx, a.TargetID)
+	case a.TargetKind == keystone.TargetProject:
+		p, err := projectIn(ctx, q, a.TargetID)
 		if err == nil && p.DomainID != role.DomainID {
 			err = fault.Forbidden("Project %s must be in the same domain as the role %s being assigned.", p.ID, role.ID)
 		}
@@ -74,7 +67,7 @@ func (s *Service) CheckGrant(ctx context.Context, a keystone.Assignment) error {
 	if _, err := s.Role(ctx, a.RoleID); err != nil {
 		return err
 	}
-	if err := s.targetExists(ctx, a); err != nil {
+	if err := targetIn(ctx, s.store, a); err != nil {
 		return err
 	}
 	found, err := s.store.Grant(ctx, a)
@@ -86,14 +79,19 @@ func (s *Service) CheckGrant(ctx context.Context, a keystone.Assignment) error {
 
 // Revoke takes a role away. Tokens lose it at their next use.
 func (s *Service) Revoke(ctx context.Context, a keystone.Assignment) error {
-	if err := s.CheckGrant(ctx, a); err != nil {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if _, err := roleIn(ctx, tx, a.RoleID); err != nil {
+			return err
+		}
+		if err := targetIn(ctx, tx, a); err != nil {
+			return err
+		}
+		err := tx.RemoveGrant(ctx, a)
+		if errors.Is(err, db.ErrNoRow) {
+			return notGranted(a)
+		}
 		return err
-	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RemoveGrant(ctx, a) })
-	if errors.Is(err, db.ErrNoRow) {
-		return notGranted(a)
-	}
-	return err
+	})
 }
 
 func notGranted(a keystone.Assignment) error {
@@ -102,7 +100,7 @@ func notGranted(a keystone.Assignment) error {
 
 // GrantedRoles lists the roles granted directly to one actor on one target.
 func (s *Service) GrantedRoles(ctx context.Context, a keystone.Assignment) ([]keystone.Role, error) {
-	if err := s.actorAndTarget(ctx, a); err != nil {
+	if err := firstError(actorIn(ctx, s.store, a), targetIn(ctx, s.store, a)); err != nil {
 		return nil, err
 	}
 	rows, err := s.store.Assignments(ctx, actorsOf(a), a.TargetKind, []string{a.TargetID})

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
@@ -21,8 +22,12 @@ var (
 
 // Region is a region, or 404.
 func (s *Service) Region(ctx context.Context, id string) (keystone.Region, error) {
-	r, err := s.store.Region(ctx, id)
-	return r, missing(err, "region", id)
+	return regionIn(ctx, s.store, id)
+}
+
+func regionIn(ctx context.Context, q rows, id string) (keystone.Region, error) {
+	v, err := q.Region(ctx, id)
+	return v, missing(err, "region", id)
 }
 
 // Regions lists regions.
@@ -33,16 +38,14 @@ func (s *Service) Regions(ctx context.Context, fs keystone.Filters) ([]keystone.
 // CreateRegion makes a region, with the client's ID if it names one.
 func (s *Service) CreateRegion(ctx context.Context, a keystone.Attributes) (keystone.Region, error) {
 	a = a.Normalized()
-	r := keystone.Region{ID: a.Text("id")}
-	if r.ID == "" {
-		r.ID = uuid.Hex()
-	}
-	applyRegion(&r, a)
-	if err := s.regionRing(ctx, r); err != nil {
-		return r, err
-	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertRegion(ctx, r) })
-	return r, duplicate(err, "region", "Duplicate ID, %s.", r.ID)
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Region, error) {
+		r := keystone.Region{ID: cmp.Or(a.Text("id"), uuid.Hex())}
+		applyRegion(&r, a)
+		if err := noRing(ctx, tx, r); err != nil {
+			return r, err
+		}
+		return r, duplicate(tx.InsertRegion(ctx, r), "region", "Duplicate ID, %s.", r.ID)
+	})
 }
 
 func applyRegion(r *keystone.Region, a keystone.Attributes) {
@@ -51,13 +54,13 @@ func applyRegion(r *keystone.Region, a keystone.Attributes) {
 	a.MergeExtra(&r.Extra, regionAttributes...)
 }
 
-// regionRing refuses an unknown parent, and one that lies below r.
-func (s *Service) regionRing(ctx context.Context, r keystone.Region) error {
+// noRing refuses an unknown parent, and one that lies below r.
+func noRing(ctx context.Context, q rows, r keystone.Region) error {
 	for up := r.ParentID; up != ""; {
 		if up == r.ID {
 			return fault.BadRequest("The specified parent region %s would create a circular region hierarchy.", r.ParentID)
 		}
-		parent, err := s.Region(ctx, up)
+		parent, err := regionIn(ctx, q, up)
 		if err != nil {
 			return err
 		}
@@ -68,45 +71,41 @@ func (s *Service) regionRing(ctx context.Context, r keystone.Region) error {
 
 // UpdateRegion changes a region.
 func (s *Service) UpdateRegion(ctx context.Context, id string, a keystone.Attributes) (keystone.Region, error) {
-	r, err := s.Region(ctx, id)
-	if err != nil {
-		return r, err
-	}
-	if err := sameID(a, id); err != nil {
-		return r, err
-	}
-	applyRegion(&r, a)
-	if err := s.regionRing(ctx, r); err != nil {
-		return r, err
-	}
-	return r, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateRegion(ctx, r) })
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Region, error) {
+		r, err := regionIn(ctx, tx, id)
+		if err != nil {
+			return r, err
+		}
+		if err := sameID(a, id); err != nil {
+			return r, err
+		}
+		applyRegion(&r, a)
+		if err := noRing(ctx, tx, r); err != nil {
+			return r, err
+		}
+		return r, tx.UpdateRegion(ctx, r)
+	})
 }
 
 // DeleteRegion removes a region with those below it, if none has endpoints.
 func (s *Service) DeleteRegion(ctx context.Context, id string) error {
-	if _, err := s.Region(ctx, id); err != nil {
-		return err
-	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		ids := []string{id}
-		for i := 0; i < len(ids); i++ {
-			below, err := tx.Regions(ctx, keystone.Filters{{Name: "parent_region_id", Value: ids[i]}})
-			if err != nil {
-				return err
-			}
-			for _, r := range below {
-				ids = append(ids, r.ID)
-			}
+		if _, err := regionIn(ctx, tx, id); err != nil {
+			return err
 		}
-		for _, id2 := range ids {
-			used, err := tx.Endpoints(ctx, keystone.Filters{{Name: "region_id", Value: id2}})
+		ids, err := regionTree(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		for _, r := range ids {
+			used, err := tx.Endpoints(ctx, keystone.Filters{{Name: "region_id", Value: r}})
 			if err != nil {
 				return err
 			}
 			if len(used) > 0 {
 				return fault.Forbidden("Unable to delete region %s because it or its child regions have associated endpoints.", id)
 			}
-			if err := tx.DeleteRegion(ctx, id2); err != nil {
+			if err := tx.DeleteRegion(ctx, r); err != nil {
 				return err
 			}
 		}
@@ -114,9 +113,28 @@ func (s *Service) DeleteRegion(ctx context.Context, id string) error {
 	})
 }
 
+// regionTree lists the IDs of a region and of all below it.
+func regionTree(ctx context.Context, tx *store.Tx, id string) ([]string, error) {
+	ids := []string{id}
+	for i := 0; i < len(ids); i++ {
+		below, err := tx.Regions(ctx, keystone.Filters{{Name: "parent_region_id", Value: ids[i]}})
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range below {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids, nil
+}
+
 // Service is a service of the catalogue, or 404.
 func (s *Service) Service(ctx context.Context, id string) (keystone.Service, error) {
-	v, err := s.store.Service(ctx, id)
+	return serviceIn(ctx, s.store, id)
+}
+
+func serviceIn(ctx context.Context, q rows, id string) (keystone.Service, error) {
+	v, err := q.Service(ctx, id)
 	return v, missing(err, "service", id)
 }
 
@@ -141,15 +159,17 @@ func applyService(v *keystone.Service, a keystone.Attributes) {
 
 // UpdateService changes a service.
 func (s *Service) UpdateService(ctx context.Context, id string, a keystone.Attributes) (keystone.Service, error) {
-	v, err := s.Service(ctx, id)
-	if err != nil {
-		return v, err
-	}
-	if err := sameID(a, id); err != nil {
-		return v, err
-	}
-	applyService(&v, a)
-	return v, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateService(ctx, v) })
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Service, error) {
+		v, err := serviceIn(ctx, tx, id)
+		if err != nil {
+			return v, err
+		}
+		if err := sameID(a, id); err != nil {
+			return v, err
+		}
+		applyService(&v, a)
+		return v, tx.UpdateService(ctx, v)
+	})
 }
 
 // DeleteService removes a service with its endpoints.
@@ -160,8 +180,12 @@ func (s *Service) DeleteService(ctx context.Context, id string) error {
 
 // Endpoint is an endpoint, or 404.
 func (s *Service) Endpoint(ctx context.Context, id string) (keystone.Endpoint, error) {
-	e, err := s.store.Endpoint(ctx, id)
-	return e, missing(err, "endpoint", id)
+	return endpointIn(ctx, s.store, id)
+}
+
+func endpointIn(ctx context.Context, q rows, id string) (keystone.Endpoint, error) {
+	v, err := q.Endpoint(ctx, id)
+	return v, missing(err, "endpoint", id)
 }
 
 // Endpoints lists endpoints.
@@ -229,21 +253,20 @@ func expecting(what, where string) *fault.Fault {
 
 // UpdateEndpoint changes an endpoint.
 func (s *Service) UpdateEndpoint(ctx context.Context, id string, a keystone.Attributes) (keystone.Endpoint, error) {
-	e, err := s.Endpoint(ctx, id)
-	if err != nil {
-		return e, err
-	}
-	if err := sameID(a, id); err != nil {
-		return e, err
-	}
-	applyEndpoint(&e, a)
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := placeEndpoint(ctx, tx, e, a); err != nil {
-			return err
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Endpoint, error) {
+		e, err := endpointIn(ctx, tx, id)
+		if err != nil {
+			return e, err
 		}
-		return tx.UpdateEndpoint(ctx, e)
+		if err := sameID(a, id); err != nil {
+			return e, err
+		}
+		applyEndpoint(&e, a)
+		if err := placeEndpoint(ctx, tx, e, a); err != nil {
+			return e, err
+		}
+		return e, tx.UpdateEndpoint(ctx, e)
 	})
-	return e, err
 }
 
 // DeleteEndpoint removes an endpoint.

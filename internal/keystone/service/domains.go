@@ -12,7 +12,11 @@ import (
 
 // Domain is a domain, or 404.
 func (s *Service) Domain(ctx context.Context, id string) (keystone.Project, error) {
-	d, err := s.store.Project(ctx, id)
+	return domainIn(ctx, s.store, id)
+}
+
+func domainIn(ctx context.Context, q rows, id string) (keystone.Project, error) {
+	d, err := q.Project(ctx, id)
 	if err == nil && !d.IsDomain {
 		err = db.ErrNoRow
 	}
@@ -36,38 +40,41 @@ func (s *Service) CreateDomain(ctx context.Context, a keystone.Attributes) (keys
 		delete(a, "explicit_domain_id")
 	}
 	applyProject(&d, a)
-	return d, s.insertProject(ctx, d)
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertProject(ctx, d) })
+	return d, projectConflict(err, d)
 }
 
 // UpdateDomain changes a domain. Disabling revokes the tokens of its users and on it.
 func (s *Service) UpdateDomain(ctx context.Context, id string, a keystone.Attributes) (keystone.Project, error) {
-	if d, err := s.Domain(ctx, id); err != nil {
-		return d, err
-	}
-	return s.UpdateProject(ctx, id, a)
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Project, error) {
+		d, err := domainIn(ctx, tx, id)
+		if err != nil {
+			return d, err
+		}
+		return s.updateProject(ctx, tx, d, a)
+	})
 }
 
 // DeleteDomain removes a disabled domain with all that it holds.
 func (s *Service) DeleteDomain(ctx context.Context, id string) error {
-	d, err := s.Domain(ctx, id)
-	if err != nil {
-		return err
-	}
-	return s.deleteDomain(ctx, d)
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		d, err := domainIn(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		return s.deleteDomain(ctx, tx, d)
+	})
 }
 
-func (s *Service) deleteDomain(ctx context.Context, d keystone.Project) error {
+func (s *Service) deleteDomain(ctx context.Context, tx *store.Tx, d keystone.Project) error {
 	if err := deletable(d.Options, "domain", d.ID); err != nil {
 		return err
 	}
 	if d.Enabled {
 		return fault.Forbidden("Cannot delete a domain that is enabled, please disable it first.")
 	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := s.revoke(ctx, tx, keystone.Revocation{DomainID: d.ID}); err != nil {
-			return err
-		}
-		return tx.DeleteDomain(ctx, d.ID)
-	})
-	return missing(err, "domain", d.ID)
+	if err := s.revoke(ctx, tx, keystone.Revocation{DomainID: d.ID}); err != nil {
+		return err
+	}
+	return tx.DeleteDomain(ctx, d.ID)
 }

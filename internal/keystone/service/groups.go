@@ -15,7 +15,11 @@ var groupAttributes = []string{"id", "name", "domain_id", "description", "links"
 
 // Group is a group, or 404.
 func (s *Service) Group(ctx context.Context, id string) (keystone.Group, error) {
-	g, err := s.store.Group(ctx, id)
+	return groupIn(ctx, s.store, id)
+}
+
+func groupIn(ctx context.Context, q rows, id string) (keystone.Group, error) {
+	g, err := q.Group(ctx, id)
 	return g, missing(err, "group", id)
 }
 
@@ -27,27 +31,33 @@ func (s *Service) Groups(ctx context.Context, fs keystone.Filters) ([]keystone.G
 // CreateGroup makes a group.
 func (s *Service) CreateGroup(ctx context.Context, a keystone.Attributes) (keystone.Group, error) {
 	a = a.Normalized()
-	g := keystone.Group{ID: uuid.Hex(), DomainID: domainFor(ctx, a)}
-	if _, err := s.Domain(ctx, g.DomainID); err != nil {
-		return g, err
-	}
-	applyGroup(&g, a)
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertGroup(ctx, g) })
-	return g, duplicate(err, "group", "Duplicate entry found with name %s at domain ID %s", g.Name, g.DomainID)
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Group, error) {
+		g := keystone.Group{ID: uuid.Hex(), DomainID: domainFor(ctx, a)}
+		if _, err := domainIn(ctx, tx, g.DomainID); err != nil {
+			return g, err
+		}
+		applyGroup(&g, a)
+		return g, groupConflict(tx.InsertGroup(ctx, g), g)
+	})
+}
+
+func groupConflict(err error, g keystone.Group) error {
+	return duplicate(err, "group", "Duplicate entry found with name %s at domain ID %s", g.Name, g.DomainID)
 }
 
 // UpdateGroup changes a group.
 func (s *Service) UpdateGroup(ctx context.Context, id string, a keystone.Attributes) (keystone.Group, error) {
-	g, err := s.Group(ctx, id)
-	if err != nil {
-		return g, err
-	}
-	if err := firstError(sameID(a, id), sameDomain(a, g.DomainID)); err != nil {
-		return g, err
-	}
-	applyGroup(&g, a)
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateGroup(ctx, g) })
-	return g, duplicate(err, "group", "Duplicate entry found with name %s at domain ID %s", g.Name, g.DomainID)
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Group, error) {
+		g, err := groupIn(ctx, tx, id)
+		if err != nil {
+			return g, err
+		}
+		if err := firstError(sameID(a, id), sameDomain(a, g.DomainID)); err != nil {
+			return g, err
+		}
+		applyGroup(&g, a)
+		return g, groupConflict(tx.UpdateGroup(ctx, g), g)
+	})
 }
 
 func applyGroup(g *keystone.Group, a keystone.Attributes) {
@@ -109,23 +119,26 @@ func matching[T interface{ Attribute(string) any }](rows []T, fs keystone.Filter
 
 // AddMember puts a user into a group; a member stays one.
 func (s *Service) AddMember(ctx context.Context, m keystone.Membership) error {
-	if err := s.memberExists(ctx, m); err != nil {
-		return err
-	}
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddMember(ctx, m) })
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := memberIn(ctx, tx, m); err != nil {
+			return err
+		}
+		return tx.AddMember(ctx, m)
+	})
 }
 
-func (s *Service) memberExists(ctx context.Context, m keystone.Membership) error {
-	if _, err := s.Group(ctx, m.GroupID); err != nil {
+// memberIn is 404 for a user or a group that is not there.
+func memberIn(ctx context.Context, q rows, m keystone.Membership) error {
+	if _, err := groupIn(ctx, q, m.GroupID); err != nil {
 		return err
 	}
-	_, err := s.User(ctx, m.UserID)
+	_, err := userIn(ctx, q, m.UserID)
 	return err
 }
 
 // CheckMember is 404 for a user who is not in the group.
 func (s *Service) CheckMember(ctx context.Context, m keystone.Membership) error {
-	if err := s.memberExists(ctx, m); err != nil {
+	if err := memberIn(ctx, s.store, m); err != nil {
 		return err
 	}
 	found, err := s.store.Memberships(ctx, m.UserID, m.GroupID)
@@ -137,19 +150,17 @@ func (s *Service) CheckMember(ctx context.Context, m keystone.Membership) error 
 
 // RemoveMember takes a user out of a group and revokes the user's tokens.
 func (s *Service) RemoveMember(ctx context.Context, m keystone.Membership) error {
-	if err := s.memberExists(ctx, m); err != nil {
-		return err
-	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.RemoveMember(ctx, m); err != nil {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := memberIn(ctx, tx, m); err != nil {
+			return err
+		}
+		if err := tx.RemoveMember(ctx, m); errors.Is(err, db.ErrNoRow) {
+			return notMember(m)
+		} else if err != nil {
 			return err
 		}
 		return s.revoke(ctx, tx, keystone.Revocation{UserID: m.UserID})
 	})
-	if errors.Is(err, db.ErrNoRow) {
-		return notMember(m)
-	}
-	return err
 }
 
 func notMember(m keystone.Membership) error {

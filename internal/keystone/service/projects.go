@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -15,7 +16,11 @@ var projectAttributes = []string{"id", "name", "domain_id", "parent_id", "is_dom
 
 // Project is a project or a domain as a project, or 404.
 func (s *Service) Project(ctx context.Context, id string) (keystone.Project, error) {
-	p, err := s.store.Project(ctx, id)
+	return projectIn(ctx, s.store, id)
+}
+
+func projectIn(ctx context.Context, q rows, id string) (keystone.Project, error) {
+	p, err := q.Project(ctx, id)
 	return p, missing(err, "project", id)
 }
 
@@ -28,32 +33,30 @@ func (s *Service) Projects(ctx context.Context, fs keystone.Filters, tags keysto
 // CreateProject makes a project, or a domain if is_domain says so.
 func (s *Service) CreateProject(ctx context.Context, a keystone.Attributes) (keystone.Project, error) {
 	a = a.Normalized()
-	p := keystone.Project{ID: uuid.Hex(), Enabled: true}
-	a.SetFlag("is_domain", &p.IsDomain)
-	p.ParentID = a.Text("parent_id")
-	if p.IsDomain {
-		if p.ParentID != "" || a.Text("domain_id") != "" {
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Project, error) {
+		p := keystone.Project{ID: uuid.Hex(), Enabled: true}
+		a.SetFlag("is_domain", &p.IsDomain)
+		if p.IsDomain && (a.Text("parent_id") != "" || a.Text("domain_id") != "") {
 			return p, fault.BadRequest("only root projects are allowed to act as domains.")
 		}
-	} else {
-		p.DomainID = domainFor(ctx, a)
-		if p.ParentID == "" {
-			p.ParentID = p.DomainID
+		if !p.IsDomain {
+			p.DomainID = domainFor(ctx, a)
+			p.ParentID = cmp.Or(a.Text("parent_id"), p.DomainID)
+			if err := placeProject(ctx, tx, p); err != nil {
+				return p, err
+			}
 		}
-		if err := s.placeProject(ctx, p); err != nil {
-			return p, err
-		}
-	}
-	applyProject(&p, a)
-	return p, s.insertProject(ctx, p)
+		applyProject(&p, a)
+		return p, projectConflict(tx.InsertProject(ctx, p), p)
+	})
 }
 
 // placeProject refuses a place in the tree where p cannot be.
-func (s *Service) placeProject(ctx context.Context, p keystone.Project) error {
-	if _, err := s.Domain(ctx, p.DomainID); err != nil {
+func placeProject(ctx context.Context, q rows, p keystone.Project) error {
+	if _, err := domainIn(ctx, q, p.DomainID); err != nil {
 		return asBadRequest(err)
 	}
-	parent, err := s.Project(ctx, p.ParentID)
+	parent, err := projectIn(ctx, q, p.ParentID)
 	if err != nil {
 		return asBadRequest(err)
 	}
@@ -63,7 +66,7 @@ func (s *Service) placeProject(ctx context.Context, p keystone.Project) error {
 	case !parent.IsDomain && parent.DomainID != p.DomainID:
 		return fault.BadRequest("Cannot create project, since it specifies its domain_id %s, but specifies a parent in a different domain (%s).", p.DomainID, parent.DomainID)
 	}
-	above, err := s.store.Parents(ctx, p)
+	above, err := q.Parents(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -84,11 +87,6 @@ func asBadRequest(err error) error {
 		return fault.BadRequest("%s", f.Message)
 	}
 	return err
-}
-
-func (s *Service) insertProject(ctx context.Context, p keystone.Project) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertProject(ctx, p) })
-	return projectConflict(err, p)
 }
 
 func projectConflict(err error, p keystone.Project) error {
@@ -122,27 +120,30 @@ func tagsOf(tags []string) []string {
 
 // UpdateProject changes a project or a domain. Disabling revokes the tokens on it.
 func (s *Service) UpdateProject(ctx context.Context, id string, a keystone.Attributes) (keystone.Project, error) {
-	p, err := s.Project(ctx, id)
-	if err != nil {
-		return p, err
-	}
-	if err := firstError(sameID(a, id), sameDomain(a, p.DomainID), updatable(a, p.Options, projectKind(p), id), sameShape(a, p)); err != nil {
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Project, error) {
+		p, err := projectIn(ctx, tx, id)
+		if err != nil {
+			return p, err
+		}
+		return s.updateProject(ctx, tx, p, a)
+	})
+}
+
+func (s *Service) updateProject(ctx context.Context, tx *store.Tx, p keystone.Project, a keystone.Attributes) (keystone.Project, error) {
+	if err := firstError(sameID(a, p.ID), sameDomain(a, p.DomainID), updatable(a, p.Options, projectKind(p), p.ID), sameShape(a, p)); err != nil {
 		return p, err
 	}
 	was := p.Enabled
 	applyProject(&p, a)
-	if err := s.mayToggle(ctx, p, was); err != nil {
+	if err := mayToggle(ctx, tx, p, was); err != nil {
 		return p, err
 	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if was && !p.Enabled {
-			if err := s.revoke(ctx, tx, revocationOf(p)); err != nil {
-				return err
-			}
+	if was && !p.Enabled {
+		if err := s.revoke(ctx, tx, revocationOf(p)); err != nil {
+			return p, err
 		}
-		return tx.UpdateProject(ctx, p)
-	})
-	return p, projectConflict(err, p)
+	}
+	return p, projectConflict(tx.UpdateProject(ctx, p), p)
 }
 
 func projectKind(p keystone.Project) string {
@@ -184,18 +185,18 @@ func sameShape(a keystone.Attributes, p keystone.Project) error {
 }
 
 // mayToggle refuses to enable below what is disabled, and to disable above what is enabled.
-func (s *Service) mayToggle(ctx context.Context, p keystone.Project, was bool) error {
+func mayToggle(ctx context.Context, q rows, p keystone.Project, was bool) error {
 	if p.IsDomain || was == p.Enabled {
 		return nil
 	}
 	if p.Enabled {
-		above, err := s.store.Parents(ctx, p)
+		above, err := q.Parents(ctx, p)
 		if slices.ContainsFunc(above, func(up keystone.Project) bool { return !up.Enabled }) {
 			return fault.Forbidden("Cannot enable project %s since it has disabled parents", p.ID)
 		}
 		return err
 	}
-	below, err := s.store.Subtree(ctx, p.ID)
+	below, err := q.Subtree(ctx, p.ID)
 	if slices.ContainsFunc(below, func(down keystone.Project) bool { return down.Enabled }) {
 		return fault.Forbidden("Cannot disable project %s since its subtree contains enabled projects.", p.ID)
 	}
@@ -211,17 +212,17 @@ func revocationOf(p keystone.Project) keystone.Revocation {
 
 // DeleteProject removes a project without children, or a disabled domain.
 func (s *Service) DeleteProject(ctx context.Context, id string) error {
-	p, err := s.Project(ctx, id)
-	if err != nil {
-		return err
-	}
-	if p.IsDomain {
-		return s.deleteDomain(ctx, p)
-	}
-	if err := deletable(p.Options, "project", id); err != nil {
-		return err
-	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		p, err := projectIn(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if p.IsDomain {
+			return s.deleteDomain(ctx, tx, p)
+		}
+		if err := deletable(p.Options, "project", id); err != nil {
+			return err
+		}
 		below, err := tx.Subtree(ctx, id)
 		if err != nil {
 			return err
@@ -234,7 +235,6 @@ func (s *Service) DeleteProject(ctx context.Context, id string) error {
 		}
 		return tx.DeleteProject(ctx, id)
 	})
-	return missing(err, "project", id)
 }
 
 // Parents lists what lies above a project, nearest first.

@@ -15,7 +15,11 @@ var roleAttributes = []string{"id", "name", "domain_id", "description", "options
 
 // Role is a role, or 404.
 func (s *Service) Role(ctx context.Context, id string) (keystone.Role, error) {
-	r, err := s.store.Role(ctx, id)
+	return roleIn(ctx, s.store, id)
+}
+
+func roleIn(ctx context.Context, q rows, id string) (keystone.Role, error) {
+	r, err := q.Role(ctx, id)
 	return r, missing(err, "role", id)
 }
 
@@ -57,32 +61,34 @@ func applyRole(r *keystone.Role, a keystone.Attributes) {
 
 // UpdateRole changes a role.
 func (s *Service) UpdateRole(ctx context.Context, id string, a keystone.Attributes) (keystone.Role, error) {
-	r, err := s.Role(ctx, id)
-	if err != nil {
-		return r, err
-	}
-	if err := firstError(sameID(a, id), updatable(a, r.Options, "role", id)); err != nil {
-		return r, err
-	}
-	if a.Has("domain_id") && a.Text("domain_id") != r.DomainID {
-		return r, fault.BadRequest("Update of `domain_id` is not allowed.")
-	}
-	applyRole(&r, a)
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateRole(ctx, r) })
-	return r, roleConflict(err, r)
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Role, error) {
+		r, err := roleIn(ctx, tx, id)
+		if err != nil {
+			return r, err
+		}
+		if err := firstError(sameID(a, id), updatable(a, r.Options, "role", id)); err != nil {
+			return r, err
+		}
+		if a.Has("domain_id") && a.Text("domain_id") != r.DomainID {
+			return r, fault.BadRequest("Update of `domain_id` is not allowed.")
+		}
+		applyRole(&r, a)
+		return r, roleConflict(tx.UpdateRole(ctx, r), r)
+	})
 }
 
 // DeleteRole removes a role with its grants.
 func (s *Service) DeleteRole(ctx context.Context, id string) error {
-	r, err := s.Role(ctx, id)
-	if err != nil {
-		return err
-	}
-	if err := deletable(r.Options, "role", id); err != nil {
-		return err
-	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteRole(ctx, id) })
-	return missing(err, "role", id)
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		r, err := roleIn(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		if err := deletable(r.Options, "role", id); err != nil {
+			return err
+		}
+		return tx.DeleteRole(ctx, id)
+	})
 }
 
 // Implied reads all implications.

@@ -69,6 +69,30 @@ func New(d Deps) *Service {
 // RotateKeys makes the staged Fernet key the primary one.
 func (s *Service) RotateKeys() error { return s.keys.Rotate() }
 
+// rows is where resources are looked up: the store, or a transaction. Changes
+// look up in theirs, and transactions run one after another, so what was found
+// still holds when it is written.
+type rows interface {
+	User(ctx context.Context, id string) (keystone.User, error)
+	Group(ctx context.Context, id string) (keystone.Group, error)
+	Project(ctx context.Context, id string) (keystone.Project, error)
+	Role(ctx context.Context, id string) (keystone.Role, error)
+	Region(ctx context.Context, id string) (keystone.Region, error)
+	Service(ctx context.Context, id string) (keystone.Service, error)
+	Endpoint(ctx context.Context, id string) (keystone.Endpoint, error)
+	Parents(ctx context.Context, p keystone.Project) ([]keystone.Project, error)
+	Subtree(ctx context.Context, id string) ([]keystone.Project, error)
+}
+
+// change runs fn in a transaction and gives what it made.
+func change[T any](ctx context.Context, s *Service, fn func(ctx context.Context, tx *store.Tx) (T, error)) (v T, err error) {
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		v, err = fn(ctx, tx)
+		return err
+	})
+	return v, err
+}
+
 // missing turns ErrNoRow into the original's 404.
 func missing(err error, what, id string) error {
 	if errors.Is(err, db.ErrNoRow) {

@@ -3,6 +3,7 @@ package service_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -405,6 +406,28 @@ func TestBootstrapAgain(t *testing.T) {
 		w.must(t, err)
 		if !id.HasRole("service") || !id.HasRole("reader") {
 			t.Errorf("roles %v", id.Roles)
+		}
+	})
+}
+
+// TestConcurrentUpdates: changes of one user at the same time do not undo each other.
+func TestConcurrentUpdates(t *testing.T) {
+	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d)
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				s := []*service.Service{w.Service, w.other}[i%2]
+				if _, err := s.UpdateUser(t.Context(), w.user.ID, keystone.Attributes{fmt.Sprint("k", i): "v"}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		u, err := w.User(t.Context(), w.user.ID)
+		w.must(t, err)
+		if len(u.Extra) != 8 {
+			t.Errorf("of 8 changes %v are left", u.Extra)
 		}
 	})
 }

@@ -14,7 +14,11 @@ var userAttributes = []string{"id", "name", "domain_id", "enabled", "default_pro
 
 // User is a user, or 404.
 func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
-	u, err := s.store.User(ctx, id)
+	return userIn(ctx, s.store, id)
+}
+
+func userIn(ctx context.Context, q rows, id string) (keystone.User, error) {
+	u, err := q.User(ctx, id)
 	return u, missing(err, "user", id)
 }
 
@@ -26,67 +30,82 @@ func (s *Service) Users(ctx context.Context, fs keystone.Filters) ([]keystone.Us
 // CreateUser makes a user. Without a password it cannot log in with one.
 func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keystone.User, error) {
 	a = a.Normalized()
-	u := keystone.User{ID: uuid.Hex(), DomainID: domainFor(ctx, a), Enabled: true, CreatedAt: s.clock.Now()}
-	if _, err := s.Domain(ctx, u.DomainID); err != nil {
-		return u, err
+	hash, err := s.passwordIn(ctx, a)
+	if err != nil {
+		return keystone.User{}, err
 	}
-	if err := s.applyUser(ctx, &u, a); err != nil {
-		return u, err
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.User, error) {
+		u := keystone.User{ID: uuid.Hex(), DomainID: domainFor(ctx, a), Enabled: true, CreatedAt: s.clock.Now()}
+		if _, err := domainIn(ctx, tx, u.DomainID); err != nil {
+			return u, err
+		}
+		if err := applyUser(ctx, tx, &u, a, hash); err != nil {
+			return u, err
+		}
+		return u, userConflict(tx.InsertUser(ctx, u), u)
+	})
+}
+
+func userConflict(err error, u keystone.User) error {
+	return duplicate(err, "user", "Duplicate entry found with name %s at domain ID %s", u.Name, u.DomainID)
+}
+
+// passwordIn is the hash of the password that a gives, if any. It takes long,
+// so it is made outside of transactions.
+func (s *Service) passwordIn(ctx context.Context, a keystone.Attributes) (string, error) {
+	if a["password"] == nil {
+		return "", nil
 	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertUser(ctx, u) })
-	return u, duplicate(err, "user", "Duplicate entry found with name %s at domain ID %s", u.Name, u.DomainID)
+	return s.hasher.Hash(ctx, a.Text("password"))
 }
 
 // UpdateUser changes a user. A new password, and disabling, revoke its tokens.
 func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attributes) (keystone.User, error) {
-	u, err := s.User(ctx, id)
+	hash, err := s.passwordIn(ctx, a)
 	if err != nil {
-		return u, err
+		return keystone.User{}, err
 	}
-	if err := firstError(sameID(a, id), sameDomain(a, u.DomainID)); err != nil {
-		return u, err
-	}
-	was := u
-	if err := s.applyUser(ctx, &u, a); err != nil {
-		return u, err
-	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.User, error) {
+		u, err := userIn(ctx, tx, id)
+		if err != nil {
+			return u, err
+		}
+		if err := firstError(sameID(a, id), sameDomain(a, u.DomainID)); err != nil {
+			return u, err
+		}
+		was := u
+		if err := applyUser(ctx, tx, &u, a, hash); err != nil {
+			return u, err
+		}
 		if was.Enabled && !u.Enabled || u.PasswordHash != was.PasswordHash {
 			if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {
-				return err
+				return u, err
 			}
 		}
-		return tx.UpdateUser(ctx, u)
+		return u, userConflict(tx.UpdateUser(ctx, u), u)
 	})
-	return u, duplicate(err, "user", "Duplicate entry found with name %s at domain ID %s", u.Name, u.DomainID)
 }
 
-// applyUser puts into u what the client said.
-func (s *Service) applyUser(ctx context.Context, u *keystone.User, a keystone.Attributes) error {
+// applyUser puts into u what the client said; hash is that of the password.
+func applyUser(ctx context.Context, q rows, u *keystone.User, a keystone.Attributes, hash string) error {
 	a.SetName("name", &u.Name)
 	a.SetFlag("enabled", &u.Enabled)
 	a.SetText("default_project_id", &u.DefaultProjectID)
 	a.MergeOptions(&u.Options)
 	a.MergeExtra(&u.Extra, userAttributes...)
+	if a.Has("password") {
+		u.PasswordHash = hash
+	}
 	if federated, _ := a["federated"].([]any); len(federated) > 0 {
 		first, _ := federated[0].(map[string]any)
 		return fault.BadRequest("Could not find Identity Provider: %v", first["idp_id"])
 	}
 	if p := a.Text("default_project_id"); p != "" {
-		if project, err := s.store.Project(ctx, p); err == nil && project.IsDomain {
+		if project, err := q.Project(ctx, p); err == nil && project.IsDomain {
 			return fault.BadRequest("User's default project ID cannot be a domain ID: %s", p)
 		}
 	}
-	if !a.Has("password") {
-		return nil
-	}
-	u.PasswordHash = ""
-	if a["password"] == nil {
-		return nil
-	}
-	hash, err := s.hasher.Hash(ctx, a.Text("password"))
-	u.PasswordHash = hash
-	return err
+	return nil
 }
 
 // DeleteUser removes a user with its grants and tokens.
@@ -110,14 +129,23 @@ func (s *Service) ChangePassword(ctx context.Context, id, original, password str
 	if locked, _ := u.Options["lock_password"].(bool); locked {
 		return fault.BadRequest("You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.")
 	}
-	if u.PasswordHash, err = s.hasher.Hash(ctx, password); err != nil {
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
 		return err
 	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now, err := userIn(ctx, tx, id)
+		if err != nil {
+			return asUnauthorized(err)
+		}
+		if now.PasswordHash != u.PasswordHash {
+			return unauthorized("the password of user %s has changed meanwhile", id)
+		}
+		now.PasswordHash = hash
 		if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {
 			return err
 		}
-		return tx.UpdateUser(ctx, u)
+		return tx.UpdateUser(ctx, now)
 	})
 }
 
