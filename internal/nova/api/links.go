@@ -17,7 +17,7 @@ const MaxLimit = 1000
 // links are the versioned and the permanent address of a resource: links(c, "flavors", "1").
 func links(c *httpapi.Call, collection, id string) []link {
 	return []link{
-		{Rel: "self", Href: c.BaseURL() + "/v2.1/" + collection + "/" + id},
+		{Rel: "self", Href: c.BaseURL() + root(c) + collection + "/" + id},
 		bookmark(c, collection, id),
 	}
 }
@@ -35,7 +35,7 @@ func nextLinks(c *httpapi.Call, path string, limit, items int, marker string) []
 	if project := c.Param("project_id in URL"); project != "" {
 		path = project + "/" + path
 	}
-	return []link{{Rel: "next", Href: c.BaseURL() + "/v2.1/" + path + "?" + pageQuery(c.Query, marker)}}
+	return []link{{Rel: "next", Href: c.BaseURL() + root(c) + path + "?" + pageQuery(c.Query, marker)}}
 }
 
 // pageQuery is the query string with another marker: sorted, a new marker at its end.

@@ -28,7 +28,7 @@ var (
 // rig is a Compute service with peers in memory.
 type rig struct {
 	*Service
-	t        *testing.T
+	t        testing.TB
 	ctx      context.Context // of a member
 	bus      messaging.Bus
 	networks *novatest.Networks
@@ -37,7 +37,7 @@ type rig struct {
 }
 
 // newRig makes a service that does not run yet.
-func newRig(t *testing.T, change ...func(*Deps)) *rig {
+func newRig(t testing.TB, change ...func(*Deps)) *rig {
 	t.Helper()
 	r := &rig{t: t, bus: novatest.Bus(t), networks: novatest.NewNetworks(), claims: novatest.NewClaims(), images: novatest.Cirros()}
 	d := Deps{Store: store.New(dbtest.SQLite(t, store.Migrations), clock.System), Bus: r.bus, Clock: clock.System, Images: r.images,

@@ -9,6 +9,7 @@ import (
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/rpcapi"
+	"nacre/internal/nova/scheduler"
 	"nacre/internal/nova/store"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/db"
@@ -33,6 +34,8 @@ type serverCreate struct {
 	Tried   []string `json:"tried,omitempty"`    // hosts that failed
 	EventID string   `json:"event_id,omitempty"` // of the instance action
 	Waits   bool     `json:"waits,omitempty"`    // the guest is paused until its ports are ACTIVE
+
+	Account *scheduler.Account `json:"account,omitempty"` // of the ranking, until a host is claimed
 }
 
 // place is a host that could take the server.
@@ -79,7 +82,7 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 		}
 		st.Chosen, st.Places = best, st.Places[1:]
 		srv.Host, srv.Node, srv.Zone, srv.TaskState = best.Host, best.Node, best.Zone, nova.Networking
-		return s.store.UpdateServer(ctx, srv, "host", "node", "availability_zone", "task_state")
+		return s.recordPlace(ctx, srv, st)
 	}
 	if flow.Attempt(ctx) < s.cfg.MaxAttempts {
 		if err := s.chooseHost(ctx, st); err != nil {
@@ -88,6 +91,19 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 		return flow.Retry(errors.New("every host that was chosen has been filled by others"), time.Millisecond)
 	}
 	return s.noValidHost(ctx, srv, "There are not enough hosts available.")
+}
+
+// recordPlace writes down where the server goes, and why.
+func (s *Service) recordPlace(ctx context.Context, srv nova.Server, st *serverCreate) error {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if st.Account != nil {
+			if err := tx.RecordAccount(ctx, srv.ID, srv.Host, *st.Account); err != nil {
+				return fmt.Errorf("scheduling account: %w", err)
+			}
+		}
+		tx.AfterCommit(func() { st.Account = nil })
+		return tx.UpdateServer(ctx, srv, "host", "node", "availability_zone", "task_state")
+	})
 }
 
 func (s *Service) releaseClaim(ctx context.Context, st *serverCreate) error {
@@ -281,6 +297,7 @@ func (s *Service) markActive(ctx context.Context, st *serverCreate) error {
 // markError tells why the server could not be built. Its host is forgotten:
 // nothing of it is there any more.
 func (s *Service) markError(ctx context.Context, st *serverCreate, failure error) error {
+	st.AdminPass, st.Files = "", nil
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.EndEvent(ctx, st.EventID, failed(failure)); err != nil {
 			return err

@@ -16,6 +16,9 @@ import (
 	"nacre/internal/oslo/flow"
 )
 
+// carriedRefusals bounds what a successful attempt tells of the hosts it did not take.
+const carriedRefusals = 20
+
 // alternates is how many hosts a flow keeps beside the best.
 const alternates = 4
 
@@ -54,10 +57,13 @@ func (s *Service) chooseHost(ctx context.Context, st *serverCreate) error {
 		st.Places = append(st.Places, place{Host: h.Name, Node: h.Node, ProviderID: h.ProviderID, Zone: h.Zone, Waits: waits[h.ProviderID]})
 	}
 	if len(ranked) > 0 {
+		account.Refusals = account.Refusals[:min(len(account.Refusals), carriedRefusals)]
+		st.Account = &account
 		return nil
 	}
 	s.explainShortage(ctx, &account, ask, known, candidates)
-	if err := s.store.RecordAccount(ctx, srv.ID, "", account); err != nil {
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RecordAccount(ctx, srv.ID, "", account) })
+	if err != nil {
 		s.log.WarnContext(ctx, "scheduling account was not kept", "server", srv.ID, "error", err)
 	}
 	return s.noValidHost(ctx, srv, tenantReason(srv, req, ask, account))

@@ -26,9 +26,9 @@ var accounts = db.Table[SchedulingAccount]("scheduling_accounts")
 const keptAccounts = 10
 
 // RecordAccount keeps the account of an attempt.
-func (s *Store) RecordAccount(ctx context.Context, serverID, chosen string, a scheduler.Account) error {
-	return accounts.Insert(ctx, s.db, SchedulingAccount{ID: uuid.New(), ServerID: serverID, RequestID: auth.RequestID(ctx),
-		Chosen: chosen, Account: a, CreatedAt: s.clock.Now()})
+func (tx *Tx) RecordAccount(ctx context.Context, serverID, chosen string, a scheduler.Account) error {
+	return accounts.Insert(ctx, tx, SchedulingAccount{ID: uuid.New(), ServerID: serverID, RequestID: auth.RequestID(ctx),
+		Chosen: chosen, Account: a, CreatedAt: tx.clock.Now()})
 }
 
 // Accounts lists the attempts for a server, newest first.

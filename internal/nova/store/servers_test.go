@@ -252,7 +252,8 @@ func TestHostReports(t *testing.T) {
 
 func TestAccountsTokensOrphans(t *testing.T) {
 	each(t, func(t *testing.T, ctx context.Context, s *Store) {
-		must(t, s.RecordAccount(ctx, "server", "", scheduler.Account{Hosts: 1, Refusals: []scheduler.Refusal{{Host: "h1", Check: "VCPU", Wanted: "2", Had: "1"}}}))
+		account := scheduler.Account{Hosts: 1, Refusals: []scheduler.Refusal{{Host: "h1", Check: "VCPU", Wanted: "2", Had: "1"}}}
+		must(t, s.Tx(ctx, func(ctx context.Context, tx *Tx) error { return tx.RecordAccount(ctx, "server", "", account) }))
 		list, err := s.Accounts(ctx, "server")
 		must(t, err)
 		if len(list) != 1 || list[0].Account.Refusals[0].Check != "VCPU" || list[0].RequestID != "req-1" {
