@@ -53,7 +53,18 @@ func (s *Service) DeleteServer(ctx context.Context, srv nova.Server) error {
 		return fmt.Errorf("delete server: %w", err)
 	}
 	s.wakeConductor(ctx)
+	if srv.Host == "" {
+		s.awaitGone(ctx, srv.ID)
+	}
 	return nil
+}
+
+// awaitGone waits a moment for a deletion that has no host to ask: clients of
+// the original find such a server gone when the call returns.
+func (s *Service) awaitGone(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	_ = s.flows.Wait(ctx, "server_delete", id) // the deletion goes on in any case
 }
 
 func (s *Service) deleteFlow() flow.Flow[serverDelete] {
