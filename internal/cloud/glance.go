@@ -39,5 +39,5 @@ func startGlance(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	return Running{API: a, Work: loops(svc.Loops()), Close: st.DB().Close}, nil
+	return Running{API: a, Work: loops(svc.Loops()), Close: st.DB().Close, Healthy: svc.Ping}, nil
 }

@@ -46,7 +46,7 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	env.identify(svc, svc.IssueFor)
-	return Running{API: a, Close: st.Close}, nil
+	return Running{API: a, Close: st.Close, Healthy: svc.Healthy}, nil
 }
 
 // bootstrap lists what identity must know of this cloud.

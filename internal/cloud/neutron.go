@@ -69,7 +69,7 @@ func startNeutronAgent(_ context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	a := agent.New(agent.Deps{Bus: env.Bus, Host: env.Config.Host, Driver: driver, Metadata: meta, Clock: env.Clock})
-	return Running{Work: []func(context.Context) error{a.Run}}, nil
+	return Running{Work: []func(context.Context) error{a.Run}, Close: func() error { driver.Close(); return nil }}, nil
 }
 
 // fakeAgents are the agents of the fake hypervisor's hosts.

@@ -48,8 +48,14 @@ func Preflight(cfg Config) []Problem {
 	return append(problems, checkKernel()...)
 }
 
+// noVNC is where Debian's package puts the pages of consoles.
+const noVNC = "/usr/share/novnc/vnc_lite.html"
+
 func checkPrograms() (ps []Problem) {
 	var missing, pkgs []string
+	if _, err := os.Stat(noVNC); err != nil {
+		missing, pkgs = append(missing, "noVNC"), append(pkgs, "novnc")
+	}
 	for _, n := range programs {
 		if _, err := exec.LookPath(n.program); err == nil {
 			continue
