@@ -55,7 +55,7 @@ func startNovaAPI(ctx context.Context, env *Env) (Running, error) {
 	env.metadata.Store(&meta)
 	proxy := console.New(svc, console.Config{})
 	env.Ops.HandleFunc("GET /explain/servers/{id}", func(w http.ResponseWriter, r *http.Request) { explain(w, r, svc) })
-	return Running{API: a, Work: []func(context.Context) error{svc.Serve},
+	return Running{API: a, Handler: api.Handler(a), Work: []func(context.Context) error{svc.Serve},
 		Also:  map[int]http.Handler{metadataPort: meta, novncPort: proxy},
 		Close: func() error { proxy.Close(); return st.Close() }}, nil
 }
