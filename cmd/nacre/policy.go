@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/cobra"
 
 	"nacre/internal/cloud"
@@ -16,18 +13,7 @@ func policyCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, r := range rules {
-				for line := range strings.Lines(r.Description) {
-					fmt.Fprintln(cmd.OutOrStdout(), "# "+strings.TrimSpace(line))
-				}
-				for _, op := range r.Operations {
-					fmt.Fprintln(cmd.OutOrStdout(), "# "+op)
-				}
-				if len(r.Scope) > 0 {
-					fmt.Fprintln(cmd.OutOrStdout(), "# scope: "+strings.Join(r.Scope, ", "))
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "#%q: %q\n\n", r.Name, r.Check)
-			}
+			cloud.PrintPolicy(cmd.OutOrStdout(), rules)
 			return nil
 		}}
 }

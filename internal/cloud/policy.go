@@ -1,6 +1,10 @@
 package cloud
 
 import (
+	"fmt"
+	"io"
+	"strings"
+
 	"nacre/internal/oslo/policy"
 )
 
@@ -30,4 +34,21 @@ func DefaultPolicy(service string) ([]policy.Rule, error) {
 		}
 	}
 	return rules, nil
+}
+
+// PrintPolicy writes rules as a policy file in which every line is a comment.
+func PrintPolicy(w io.Writer, rules []policy.Rule) {
+	for _, r := range rules {
+		fmt.Fprintln(w)
+		for line := range strings.Lines(r.Description) {
+			fmt.Fprintln(w, "# "+strings.TrimSpace(line))
+		}
+		for _, op := range r.Operations {
+			fmt.Fprintln(w, "# "+op)
+		}
+		if len(r.Scope) > 0 {
+			fmt.Fprintln(w, "# scope: "+strings.Join(r.Scope, ", "))
+		}
+		fmt.Fprintf(w, "#%q: %q\n", r.Name, r.Check)
+	}
 }
