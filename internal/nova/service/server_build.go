@@ -35,6 +35,8 @@ type serverCreate struct {
 	EventID string   `json:"event_id,omitempty"` // of the instance action
 	Waits   bool     `json:"waits,omitempty"`    // the guest is paused until its ports are ACTIVE
 
+	RootDevice string `json:"root_device,omitempty"` // "/dev/vda"
+
 	Account *scheduler.Account `json:"account,omitempty"` // of the ranking, until a host is claimed
 }
 
@@ -64,7 +66,7 @@ func (s *Service) createFlow() flow.Flow[serverCreate] {
 // ensureClaim takes the best host that still has room, and writes down where
 // the server will be.
 func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
-	srv, err := s.store.Server(ctx, st.ServerID)
+	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
 	}
@@ -95,13 +97,16 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 
 // recordPlace writes down where the server goes, and why.
 func (s *Service) recordPlace(ctx context.Context, srv nova.Server, st *serverCreate) error {
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if st.Account != nil {
 			if err := tx.RecordAccount(ctx, srv.ID, srv.Host, *st.Account); err != nil {
 				return fmt.Errorf("scheduling account: %w", err)
 			}
 		}
 		tx.AfterCommit(func() { st.Account = nil })
+		if st.EventID, err = tx.BeginEvent(ctx, srv.ID, "compute__do_build_and_run_instance", srv.Host); err != nil {
+			return fmt.Errorf("record event: %w", err)
+		}
 		return tx.UpdateServer(ctx, srv, "host", "node", "availability_zone", "task_state")
 	})
 }
@@ -112,14 +117,9 @@ func (s *Service) releaseClaim(ctx context.Context, st *serverCreate) error {
 
 // ensurePorts makes the server's ports, bound to its host.
 func (s *Service) ensurePorts(ctx context.Context, st *serverCreate) error {
-	srv, err := s.store.Server(ctx, st.ServerID)
+	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
-	}
-	if st.EventID == "" {
-		if st.EventID, err = s.store.BeginEvent(ctx, st.ServerID, "compute__do_build_and_run_instance", srv.Host); err != nil {
-			return err
-		}
 	}
 	if srv.NetworkInfo, err = s.networks.EnsurePorts(ctx, srv, st.Networks); err != nil {
 		return aborted(srv, err)
@@ -188,12 +188,8 @@ func (s *Service) spawnOn(ctx context.Context, st *serverCreate, srv nova.Server
 	if err != nil {
 		return err
 	}
-	st.Waits, st.AdminPass, st.Files = reply.Paused, "", nil
-	srv.PowerState = reply.Power
-	if srv.RootDeviceName == "" {
-		srv.RootDeviceName = reply.RootDeviceName
-	}
-	return s.store.UpdateServer(ctx, srv, "power_state", "root_device_name")
+	st.Waits, st.AdminPass, st.Files, st.RootDevice = reply.Paused, "", nil, reply.RootDeviceName
+	return nil
 }
 
 // spawnRequest describes a server to its host as far as the row knows it.
@@ -260,7 +256,7 @@ func (s *Service) awaitPorts(ctx context.Context, st *serverCreate) error {
 	if !st.Waits {
 		return nil
 	}
-	srv, err := s.store.Server(ctx, st.ServerID)
+	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
 	}
@@ -286,7 +282,10 @@ func (s *Service) markActive(ctx context.Context, st *serverCreate) error {
 		}
 		now := s.clock.Now()
 		srv.VMState, srv.TaskState, srv.PowerState, srv.LaunchedAt, srv.Fault = nova.Active, nova.NoTask, nova.PowerRunning, &now, nil
-		if err := tx.UpdateServer(ctx, srv, "vm_state", "task_state", "power_state", "launched_at", "fault"); err != nil {
+		if srv.RootDeviceName == "" {
+			srv.RootDeviceName = st.RootDevice
+		}
+		if err := tx.UpdateServer(ctx, srv, "vm_state", "task_state", "power_state", "launched_at", "fault", "root_device_name"); err != nil {
 			return err
 		}
 		s.notifyLater(ctx, tx, "compute.instance.create.end", srv)

@@ -105,7 +105,7 @@ func (s *Service) startPower(ctx context.Context, tx *store.Tx, st serverPower) 
 
 // stateChanged words the refusal by the state that the server is in now.
 func (s *Service) stateChanged(ctx context.Context, srv nova.Server, t nova.Transition) error {
-	now, err := s.store.Server(ctx, srv.ID)
+	now, err := s.store.BareServer(ctx, srv.ID)
 	if err != nil {
 		return notFound(err, srv.ID)
 	}

@@ -25,7 +25,7 @@ const alternates = 4
 // chooseHost ranks the hosts that Placement offers. The account of an attempt
 // in vain is kept for the operator.
 func (s *Service) chooseHost(ctx context.Context, st *serverCreate) error {
-	srv, err := s.store.Server(ctx, st.ServerID)
+	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
 	}

@@ -18,6 +18,11 @@ func (s *Store) Server(ctx context.Context, id string) (nova.Server, error) {
 	return s.server(ctx, servers.Select("id = ? AND deleted_at IS NULL", id))
 }
 
+// BareServer is Server without metadata and tags.
+func (s *Store) BareServer(ctx context.Context, id string) (nova.Server, error) {
+	return db.One(ctx, s.db, servers.Select("id = ? AND deleted_at IS NULL", id))
+}
+
 // AnyServer is Server for deleted ones as well.
 func (s *Store) AnyServer(ctx context.Context, id string) (nova.Server, error) {
 	return s.server(ctx, servers.Select("id = ?", id))
