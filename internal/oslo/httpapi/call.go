@@ -121,6 +121,12 @@ func (c *Call) checkMedia() error {
 	return nil
 }
 
+// CheckBody validates a JSON text against a schema that a row of the table
+// names, for what a client says elsewhere than in its body.
+func (c *Call) CheckBody(file string, body []byte) error {
+	return c.api.svc.checkBody(c.api.schemas.files[file], body)
+}
+
 // decode reads the checked body into v.
 func (c *Call) decode(v any) error {
 	if len(bytes.TrimSpace(c.Body)) == 0 {

@@ -141,7 +141,7 @@ func TestServe(t *testing.T) {
 		"action":            {"POST", "/v2.1/things/t1/action", "m", "", `{"poke": null}`, 202, ``},
 		"unknown action":    {"POST", "/v2.1/things/t1/action", "m", "", `{"kick": null}`, 400, `There is no such action: kick`},
 		"action too new":    {"POST", "/v2.1/things/t1/action", "m", "2.2", `{"push": {}}`, 404, ``},
-		"two actions":       {"POST", "/v2.1/things/t1/action", "m", "", `{"poke": 1, "push": 2}`, 400, `There is no such action`},
+		"two actions":       {"POST", "/v2.1/things/t1/action", "m", "", `{"poke": 1, "push": 2}`, 400, `Malformed request body`},
 		"literal wins":      {"GET", "/v2.1/things/new", "m", "2.3", "", 200, `"new"`},
 		"version too old":   {"GET", "/v2.1/things/new", "m", "2.1", "", 404, ``},
 		"version too high":  {"GET", "/v2.1/things", "m", "2.99", "", 406, `Version 2.99 is not supported by the API. Minimum is 2.1 and maximum is 2.9.`},

@@ -46,6 +46,15 @@ type Handler struct {
 	do   func(c *Call, found any) (any, error)
 	body bool
 	raw  bool
+	late bool // find comes after the rule
+}
+
+// RuleFirst has the rule asked before the resource is looked for. It is for
+// rules that look at the caller alone: a stranger learns nothing, not even
+// that the resource is absent.
+func (h Handler) RuleFirst() Handler {
+	h.late = true
+	return h
 }
 
 // Owned is a resource that a policy rule can be asked about.

@@ -23,6 +23,10 @@ type SchemaError struct {
 	Query   bool     // it is about the query string
 	Schema  string   // the file of the schema
 	Body    []byte
+
+	rules    any      // the whole schema
+	where    []string // to the part of the schema that was not met
+	document any      // the whole value that was checked
 }
 
 // Field is the last step of the path, or "".
@@ -109,10 +113,15 @@ func (s *Service) checkBody(sch *jsonschema.Schema, body []byte) error {
 	return s.check(sch, doc, body, false)
 }
 
-// checkQuery validates a query string as an object of arrays of strings.
+// checkQuery validates a query string as an object of arrays of strings, or of
+// the last string of each key.
 func (s *Service) checkQuery(sch *jsonschema.Schema, q url.Values) error {
 	doc := make(map[string]any, len(q))
 	for k, vs := range q {
+		if s.PlainQuery {
+			doc[k] = vs[len(vs)-1]
+			continue
+		}
 		list := make([]any, len(vs))
 		for i, v := range vs {
 			list[i] = v
@@ -132,12 +141,16 @@ func (s *Service) check(sch *jsonschema.Schema, doc any, body []byte, query bool
 		return fmt.Errorf("schema: %w", err)
 	}
 	first := firstError(ve)
+	if s.ShallowFirst {
+		first = shallowest(ve)
+	}
 	value := at(doc, first.InstanceLocation)
-	e := SchemaError{Path: first.InstanceLocation, Value: pyRepr(value), Query: query, Body: body, Schema: fileOf(sch)}
+	e := SchemaError{Path: first.InstanceLocation, Value: pyRepr(value), Query: query, Body: body, Schema: fileOf(sch),
+		rules: readSchema(s.Schemas, fileOf(sch)), where: pointer(first.SchemaURL), document: doc}
 	if body != nil {
 		e.Value = pyReprAt(body, first.InstanceLocation, e.Value)
 	}
-	e.Keyword, e.Message = sentence(first, value, e.Value)
+	e.Keyword, e.Message = sentence(first, at(e.rules, e.where), e.Value)
 	return s.schemaFault(e)
 }
 
@@ -169,4 +182,30 @@ func firstError(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 		return slices.Compare(a.InstanceLocation, b.InstanceLocation)
 	})
 	return firstError(causes[0])
+}
+
+// shallowest is the error that is nearest the top of the document, of several
+// the one that firstError would tell.
+func shallowest(e *jsonschema.ValidationError) *jsonschema.ValidationError {
+	if opaque(e) || len(e.Causes) == 0 {
+		return e
+	}
+	var best *jsonschema.ValidationError
+	for _, c := range e.Causes {
+		c = shallowest(c)
+		if best == nil || compareDepth(c, best) < 0 {
+			best = c
+		}
+	}
+	return best
+}
+
+func compareDepth(a, b *jsonschema.ValidationError) int {
+	if d := len(a.InstanceLocation) - len(b.InstanceLocation); d != 0 {
+		return d
+	}
+	if d := rank(a) - rank(b); d != 0 {
+		return d
+	}
+	return slices.Compare(a.InstanceLocation, b.InstanceLocation)
 }

@@ -35,8 +35,9 @@ func rank(e *jsonschema.ValidationError) int {
 	return 1
 }
 
-// sentence words an error as Python's jsonschema does. repr is the wrong value as Python prints it.
-func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, msg string) {
+// sentence words an error as Python's jsonschema does. rules is the part of the
+// schema that was not met, repr the wrong value as Python prints it.
+func sentence(e *jsonschema.ValidationError, rules any, repr string) (keyword, msg string) {
 	switch k := e.ErrorKind.(type) {
 	case *kind.Type:
 		return "type", repr + " is not of type " + quoted(usual(k.Want))
@@ -47,11 +48,15 @@ func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, m
 	case *kind.Required:
 		return "required", pyRepr(k.Missing[0]) + " is a required property"
 	case *kind.AdditionalProperties:
-		return "additionalProperties", additional(k.Properties)
-	case *kind.MinLength, *kind.MinItems:
+		return "additionalProperties", additional(k.Properties, rules)
+	case *kind.MinLength:
 		return "minLength", repr + " is too short"
-	case *kind.MaxLength, *kind.MaxItems:
+	case *kind.MinItems:
+		return "minItems", repr + " is too short"
+	case *kind.MaxLength:
 		return "maxLength", repr + " is too long"
+	case *kind.MaxItems:
+		return "maxItems", repr + " is too long"
 	case *kind.MinProperties:
 		return "minProperties", repr + " does not have enough properties"
 	case *kind.MaxProperties:
@@ -61,9 +66,9 @@ func sentence(e *jsonschema.ValidationError, value any, repr string) (keyword, m
 	case *kind.Format:
 		return "format", repr + " is not a " + pyRepr(k.Want)
 	case *kind.Minimum:
-		return "minimum", repr + " is less than the minimum of " + k.Want.RatString()
+		return "minimum", repr + " is less than the minimum of " + number(k.Want.RatString())
 	case *kind.Maximum:
-		return "maximum", repr + " is greater than the maximum of " + k.Want.RatString()
+		return "maximum", repr + " is greater than the maximum of " + number(k.Want.RatString())
 	case *kind.UniqueItems:
 		return "uniqueItems", repr + " has non-unique elements"
 	case *kind.AnyOf:
@@ -96,8 +101,18 @@ func quoted(words []string) string {
 	return strings.Join(out, ", ")
 }
 
-func additional(names []string) string {
+// additional names the properties that an object must not have; where the
+// schema tells their form, it names the forms that they do not have.
+func additional(names []string, rules any) string {
 	slices.Sort(names)
+	schema, _ := rules.(map[string]any)
+	if forms, ok := schema["patternProperties"].(map[string]any); ok {
+		verb := "does"
+		if len(names) > 1 {
+			verb = "do"
+		}
+		return quoted(names) + " " + verb + " not match any of the regexes: " + quoted(slices.Sorted(maps.Keys(forms)))
+	}
 	verb := "was"
 	if len(names) > 1 {
 		verb = "were"

@@ -152,13 +152,25 @@ func (a *API) match(c *Call) (rs []*Route, inside bool) {
 	return nil, true
 }
 
+// publicOf is the row that needs no token: one of the method, or, when the
+// path does not know the method at all, any.
 func publicOf(rs []*Route, method string) *Route {
+	var public *Route
+	known := false
 	for _, r := range rs {
-		if r.Public && (r.Method == method || r.Method == http.MethodGet && method == http.MethodHead) {
+		same := r.Method == method || r.Method == http.MethodGet && method == http.MethodHead
+		if r.Public && same {
 			return r
 		}
+		if r.Public {
+			public = r
+		}
+		known = known || same
 	}
-	return nil
+	if known {
+		return nil
+	}
+	return public
 }
 
 // authenticate fills in the caller from X-Auth-Token and X-Service-Token.
@@ -276,7 +288,7 @@ func actionOf(body []byte) (string, error) {
 		return "", fault.BadRequest("Malformed request body")
 	}
 	if len(m) != 1 {
-		return "", fault.BadRequest("There is no such action: %s", strings.Join(sortedKeys(m), ", "))
+		return "", fault.BadRequest("Malformed request body")
 	}
 	return sortedKeys(m)[0], nil
 }
@@ -292,17 +304,23 @@ func sortedKeys(m map[string]json.RawMessage) []string {
 
 // run does what the row says, in the service's order of checks.
 func (a *API) run(c *Call, row *Route) (any, error) {
-	var found any
-	ask := func() error {
-		target := policy.Owned(c.Caller)
-		if row.Do.find != nil {
-			var err error
-			if found, err = row.Do.find(c); err != nil {
-				return err
-			}
-			target = found.(Owned).PolicyTarget()
+	if a.svc.Admit != nil {
+		if err := a.svc.Admit(c); err != nil {
+			return nil, err
 		}
-		return a.enforce(c, row, target)
+	}
+	var found any
+	ask := func() (err error) {
+		if row.Do.find == nil || row.Do.late {
+			err = a.enforce(c, row, policy.Owned(c.Caller))
+		}
+		if row.Do.find == nil || err != nil {
+			return err
+		}
+		if found, err = row.Do.find(c); err != nil || row.Do.late {
+			return err
+		}
+		return a.enforce(c, row, found.(Owned).PolicyTarget())
 	}
 	check := func() error { return a.validate(c, row) }
 	steps := []func() error{check, ask}

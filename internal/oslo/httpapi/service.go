@@ -38,6 +38,9 @@ type Service struct {
 	HeadFromGet bool // every GET answers HEAD
 	TrimSlash   bool // a trailing slash means nothing
 
+	PlainQuery   bool // query schemas see the last value of each key, as a string
+	ShallowFirst bool // of several mistakes the one nearest the top of the body is told
+
 	Fault        func(c *Call, f *fault.Fault) Response // the error envelope
 	SchemaFault  func(e SchemaError) *fault.Fault       // nil: 400 with the schema's sentence
 	Malformed    func(f *fault.Fault) *fault.Fault      // rewords body-empty, body-json, body, media, version
@@ -47,8 +50,10 @@ type Service struct {
 	Forbidden    func(c *Call, rule string, f *fault.Fault) *fault.Fault
 	Options      func(c *Call, allow []string) Response // nil: NotAllowed
 	Before       func(c *Call) *Response                // after the token was checked; an answer ends the call
+	Admit        func(c *Call) error                    // when the row is known, before its rule and its schemas
 
 	Headers          http.Header // of every answer
+	Vary             string      // how answers name the version header in Vary; "" is OpenStack-API-Version
 	RequestIDHeaders []string    // beside x-openstack-request-id
 	EmptyBody        string      // what a body that was not sent means, e.g. "{}"; "": a fault
 	ContentType      string      // of JSON answers; "" is application/json

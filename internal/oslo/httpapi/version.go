@@ -123,7 +123,11 @@ func (s *Service) askedVersion(r *http.Request) string {
 // tellVersion sets the answer's version headers.
 func (s *Service) tellVersion(h http.Header, v Version) {
 	h.Set("OpenStack-API-Version", s.Type+" "+v.String())
-	h.Add("Vary", "OpenStack-API-Version")
+	if s.Vary != "" {
+		h.Add("Vary", s.Vary)
+	} else {
+		h.Add("Vary", "OpenStack-API-Version")
+	}
 	for _, name := range s.VersionHeaders {
 		h.Set(name, v.String())
 		h.Add("Vary", name)
