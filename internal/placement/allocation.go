@@ -26,15 +26,13 @@ type Claim struct {
 	Consumer  string
 	ProjectID string
 	UserID    string
-	Type      string // consumer type; nil-safe before 1.38 by Typed
+	Type      string // consumer type, where Typed
 	Typed     bool   // the request named a consumer type
 	Resources map[string]map[string]int64
 	// Generation is what the caller believes the consumer's to be: nil for a
 	// new consumer. It is only looked at when Checked.
 	Generation *int64
 	Checked    bool
-	// Providers are the generations the caller believes the providers to have.
-	Providers map[string]int64
 }
 
 // Usage is an amount of a resource class.

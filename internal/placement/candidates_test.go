@@ -65,15 +65,16 @@ func TestCandidates(t *testing.T) {
 		"isolated": {CandidateRequest{Isolate: true, Groups: []RequestGroup{{Suffix: "1", Resources: cpu}, {Suffix: "2", Resources: cpu}}}, "n/1 n/2 | n/2 n/1"},
 		"same subtree": {CandidateRequest{SameSubtree: [][]string{{"c", "v"}}, Groups: []RequestGroup{{Suffix: "c", Resources: cpu}, {Suffix: "v", Resources: map[string]int64{"VF": 1}}}},
 			"n/1 n/1/pf | n/2 n/2/pf"},
-		"flat": {CandidateRequest{Flat: true, Groups: []RequestGroup{plain(cpu)}}, "a | diskless"},
+		"flat":                {CandidateRequest{Flat: true, Groups: []RequestGroup{plain(cpu)}}, "a | diskless | n/1 | n/2"},
+		"flat, two of a tree": {CandidateRequest{Flat: true, Groups: []RequestGroup{plain(map[string]int64{"VCPU": 2, "DISK_GB": 1})}}, "a | diskless nfs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, _ := Candidates(s, tc.req)
 			var got []string
 			for _, c := range found {
 				var providers []string
-				for _, suffix := range sortedKeys(c.Mappings) {
-					for _, p := range c.Mappings[suffix] {
+				for _, m := range c.Mappings {
+					for _, p := range m.Providers {
 						if !slices.Contains(providers, p) {
 							providers = append(providers, p)
 						}

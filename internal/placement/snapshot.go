@@ -23,8 +23,19 @@ func (p *ProviderState) Free(class string, amount int64) bool {
 // Sharing reports whether the provider serves the members of its aggregates.
 func (p *ProviderState) Sharing() bool { return p.Traits[SharingTrait] && len(p.Aggregates) > 0 }
 
-// SortedTraits lists the provider's traits by name.
-func (p *ProviderState) SortedTraits() []string { return sortedKeys(p.Traits) }
+// SortedTraits lists the provider's traits by name, the standard ones first.
+func (p *ProviderState) SortedTraits() []string {
+	out := sortedKeys(p.Traits)
+	slices.SortStableFunc(out, func(a, b string) int {
+		if Custom(a) == Custom(b) {
+			return 0
+		} else if Custom(b) {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
 
 // Snapshot is the state of all providers at one moment.
 type Snapshot struct {

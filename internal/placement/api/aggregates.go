@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"time"
 
 	"nacre/internal/oslo/httpapi"
 )
@@ -11,9 +12,9 @@ import (
 func (a *API) aggregateRoutes() httpapi.Table {
 	const of = "/resource_providers/{uuid}/aggregates"
 	return httpapi.Table{
-		{Method: "GET", Path: of, Status: 200, Min: "1.1", Rule: may("resource_providers:aggregates:list"), Do: httpapi.On(a.provider, a.providerAggregates)},
+		{Method: "GET", Path: of, Status: 200, Min: "1.1", Rule: may("resource_providers:aggregates:list"), Do: on(a, a.providerAggregates)},
 		{Method: "PUT", Path: of, Status: 200, Min: "1.1", Rule: may("resource_providers:aggregates:update"),
-			Bodies: httpapi.Schemas{"1.1": "aggregates_set.json", "1.19": "aggregates_set_1.19.json"}, Do: httpapi.OnJSON(a.provider, a.setAggregates)},
+			Bodies: httpapi.Schemas{"1.1": "aggregates_set.json", "1.19": "aggregates_set_1.19.json"}, Do: onJSON(a, a.setAggregates)},
 	}
 }
 
@@ -22,16 +23,18 @@ type aggregatesView struct {
 	Generation *int64   `json:"resource_provider_generation,omitempty"`
 }
 
-func (a *API) aggregatesOf(c *httpapi.Call, uuid string) (aggregatesView, error) {
+// aggregatesOf answers with the aggregates given, or those that the provider has.
+func (a *API) aggregatesOf(c *httpapi.Call, uuid string, given []string) (aggregatesView, error) {
 	st, err := a.svc.State(c.Ctx(), uuid)
 	if err != nil {
 		return aggregatesView{}, err
 	}
-	fresh(c, st.UpdatedAt)
-	v := aggregatesView{Aggregates: slices.Sorted(maps.Keys(st.Aggregates))}
-	if v.Aggregates == nil {
-		v.Aggregates = []string{}
+	fresh(c, time.Time{})
+	if given == nil {
+		given = slices.AppendSeq([]string{}, maps.Keys(st.Aggregates))
+		slices.Sort(given)
 	}
+	v := aggregatesView{Aggregates: given}
 	if c.Version.AtLeast("1.19") {
 		v.Generation = &st.Generation
 	}
@@ -39,7 +42,7 @@ func (a *API) aggregatesOf(c *httpapi.Call, uuid string) (aggregatesView, error)
 }
 
 func (a *API) providerAggregates(c *httpapi.Call, p owned) (aggregatesView, error) {
-	return a.aggregatesOf(c, p.UUID)
+	return a.aggregatesOf(c, p.UUID, nil)
 }
 
 // aggregatesBody is a list before 1.19, an object from then on.
@@ -65,5 +68,5 @@ func (a *API) setAggregates(c *httpapi.Call, p owned, b aggregatesBody) (aggrega
 	if err := a.svc.SetAggregates(c.Ctx(), p.UUID, b.Generation, uuids); err != nil {
 		return aggregatesView{}, err
 	}
-	return a.aggregatesOf(c, p.UUID)
+	return a.aggregatesOf(c, p.UUID, uuids)
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/uuid"
 	"nacre/internal/placement"
+	"nacre/internal/placement/service"
 )
 
 func (a *API) allocationRoutes() httpapi.Table {
@@ -25,7 +25,7 @@ func (a *API) allocationRoutes() httpapi.Table {
 			Bodies: httpapi.Schemas{"1.13": "allocations_manage_1.13.json", "1.28": "allocations_manage_1.28.json",
 				"1.34": "allocations_manage_1.34.json", "1.38": "allocations_manage_1.38.json"}, Do: httpapi.JSON(a.manageAllocations)},
 		{Method: "GET", Path: "/resource_providers/{uuid}/allocations", Status: 200, Rule: may("resource_providers:allocations:list"),
-			Do: httpapi.On(a.provider, a.providerAllocations)},
+			Do: onSaying(a, "Resource provider '%s' not found: %s", a.providerAllocations)},
 	}
 }
 
@@ -120,11 +120,8 @@ func (s *allocationSet) UnmarshalJSON(data []byte) error {
 		return json.Unmarshal(data, (*plain)(s))
 	}
 	*s = allocationSet{}
-	for _, e := range list {
+	for _, e := range list { // of two for one provider the last counts
 		one := (*s)[e.ResourceProvider.UUID]
-		if one.Resources != nil {
-			return fmt.Errorf("resource provider %s is there twice", e.ResourceProvider.UUID)
-		}
 		one.Resources = e.Resources
 		(*s)[e.ResourceProvider.UUID] = one
 	}
@@ -140,7 +137,7 @@ func (b allocationsBody) claim(c *httpapi.Call, consumer string) (placement.Clai
 	}
 	cl := placement.Claim{Consumer: dashed(consumer), ProjectID: b.ProjectID, UserID: b.UserID, Type: b.ConsumerType,
 		Typed: c.Version.AtLeast("1.38"), Checked: c.Version.AtLeast("1.28"), Generation: b.Generation,
-		Resources: map[string]map[string]int64{}, Providers: map[string]int64{}}
+		Resources: map[string]map[string]int64{}}
 	if !c.Version.AtLeast("1.8") {
 		cl.ProjectID, cl.UserID = incomplete, incomplete
 	}
@@ -163,7 +160,7 @@ func (a *API) manageAllocations(c *httpapi.Call, b map[string]allocationsBody) (
 	if err != nil {
 		return httpapi.None{}, err
 	}
-	return httpapi.None{}, a.svc.Allocate(c.Ctx(), claims...)
+	return httpapi.None{}, a.svc.AllocateAll(c.Ctx(), claims)
 }
 
 func claimsOf(c *httpapi.Call, b map[string]allocationsBody) ([]placement.Claim, error) {
@@ -195,17 +192,13 @@ type reshapeBody struct {
 }
 
 func (a *API) reshape(c *httpapi.Call, b reshapeBody) (httpapi.None, error) {
-	generations, invs := map[string]int64{}, map[string]map[string]placement.Inventory{}
+	invs := map[string]service.Inventories{}
 	for id, set := range b.Inventories {
-		some, err := set.inventories(c, dashed(id))
-		if err != nil {
-			return httpapi.None{}, err
-		}
-		generations[dashed(id)], invs[dashed(id)] = set.Generation, some
+		invs[dashed(id)] = service.Inventories{Generation: set.Generation, Set: set.inventories(dashed(id))}
 	}
 	claims, err := claimsOf(c, b.Allocations)
 	if err != nil {
 		return httpapi.None{}, err
 	}
-	return httpapi.None{}, a.svc.Reshape(c.Ctx(), generations, invs, claims)
+	return httpapi.None{}, a.svc.Reshape(c.Ctx(), invs, claims)
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"net/http"
 	"time"
 
@@ -76,8 +77,12 @@ func (a *API) renameClass(c *httpapi.Call, b classBody) (classView, error) {
 
 func (a *API) ensureClass(c *httpapi.Call) (httpapi.None, error) {
 	name := c.Param("name")
-	if !placement.ValidCustom(name) {
-		return httpapi.None{}, fault.BadRequest("JSON does not validate: '%s' does not match '^CUSTOM_[A-Z0-9_]+$'", name)
+	body, err := json.Marshal(classBody{name})
+	if err == nil {
+		err = c.CheckBody("class_create.json", body)
+	}
+	if err != nil {
+		return httpapi.None{}, err
 	}
 	created, err := a.svc.CreateResourceClass(c.Ctx(), name)
 	if err != nil {

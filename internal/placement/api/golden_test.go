@@ -3,6 +3,7 @@ package api
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
@@ -67,18 +68,18 @@ type exchange struct {
 // otherProviders are answers in which the recorded cloud shows providers of its own.
 var otherProviders = map[string]string{"007-mv-none": "", "008-mv-latest": "", "011-mv-other-service": "", "034-rc-list": "", "066-usages": "", "067-usages-1.37": ""}
 
-// vague is what may differ: IDs made by the service, times, and what Python
-// adds to a sentence about a schema.
+// others are requests that somebody else makes here: the recorded cloud still
+// let administrators do what is now for services alone.
+var others = map[string]string{"075-reshaper-invalid": "service"}
+
+// vague is what may differ: IDs made by the service, and why a text is no JSON.
 var vague = []struct {
 	re   *regexp.Regexp
 	with string
 }{
 	{regexp.MustCompile(`req-[0-9a-f-]{36}`), "req-ID"},
-	{regexp.MustCompile(`\s+Failed validating[\s\S]*`), ""},
 	{regexp.MustCompile(`"g-x\\*", [0-9a-f-]{36}`), `"g-x", ID`},
 	{regexp.MustCompile(`Malformed JSON: .*`), "Malformed JSON"},
-	{regexp.MustCompile(`invalid version string: abc; .*`), "invalid version string: abc"},
-	{regexp.MustCompile(`\s+$`), ""},
 }
 
 func blur(v any) any {
@@ -139,8 +140,8 @@ func replay(t *testing.T, api http.Handler, x exchange) {
 	for k, v := range x.Request.Headers {
 		r.Header.Set(k, v)
 	}
-	if x.Request.As != "" {
-		r.Header.Set("X-Auth-Token", x.Request.As)
+	if who := cmp.Or(others[x.Name], x.Request.As); who != "" {
+		r.Header.Set("X-Auth-Token", who)
 	}
 	w := httptest.NewRecorder()
 	api.ServeHTTP(w, r)
@@ -161,7 +162,7 @@ func replay(t *testing.T, api http.Handler, x exchange) {
 			t.Fatal(err)
 		}
 	}
-	if d := cmp.Diff(blur(x.Response.Body), blur(got)); d != "" {
+	if d := gocmp.Diff(blur(x.Response.Body), blur(got)); d != "" {
 		t.Errorf("- the original, + ours\n%s", d)
 	}
 }
@@ -176,11 +177,9 @@ func compareHeader(t *testing.T, have http.Header, name, want string) {
 			t.Errorf("no header %s", name)
 		}
 		return
-	case "Vary":
-		want = http.CanonicalHeaderKey(want)
 	}
-	if got := http.CanonicalHeaderKey(have.Get(name)); got != want && have.Get(name) != want {
-		t.Errorf("header %s: %q, the original says %q", name, have.Get(name), want)
+	if got := have.Get(name); got != want {
+		t.Errorf("header %s: %q, the original says %q", name, got, want)
 	}
 }
 

@@ -1,10 +1,7 @@
 package api
 
 import (
-	"maps"
 	"math"
-	"net/http"
-	"slices"
 	"time"
 
 	"nacre/internal/oslo/fault"
@@ -15,16 +12,16 @@ import (
 func (a *API) inventoryRoutes() httpapi.Table {
 	const all, one = "/resource_providers/{uuid}/inventories", "/resource_providers/{uuid}/inventories/{resource_class}"
 	return httpapi.Table{
-		{Method: "GET", Path: all, Status: 200, Rule: may("resource_providers:inventories:list"), Do: httpapi.On(a.provider, a.listInventories)},
+		{Method: "GET", Path: all, Status: 200, Rule: may("resource_providers:inventories:list"), Do: onSaying(a, "No resource provider with uuid %s found : %s", a.listInventories)},
 		{Method: "PUT", Path: all, Status: 200, Rule: may("resource_providers:inventories:update"),
-			Bodies: httpapi.Schemas{"1.0": "inventories_set.json"}, Do: httpapi.OnJSON(a.provider, a.setInventories)},
+			Bodies: httpapi.Schemas{"1.0": "inventories_set.json"}, Do: onJSON(a, a.setInventories)},
 		{Method: "POST", Path: all, Status: 201, Rule: may("resource_providers:inventories:create"),
-			Bodies: httpapi.Schemas{"1.0": "inventory_create.json"}, Do: httpapi.OnJSON(a.provider, a.createInventory)},
-		{Method: "DELETE", Path: all, Status: 204, Min: "1.5", Rule: may("resource_providers:inventories:delete"), Do: httpapi.On(a.provider, a.deleteInventories)},
-		{Method: "GET", Path: one, Status: 200, Rule: may("resource_providers:inventories:show"), Do: httpapi.On(a.provider, a.showInventory)},
+			Bodies: httpapi.Schemas{"1.0": "inventory_create.json"}, Do: onJSON(a, a.createInventory)},
+		{Method: "DELETE", Path: all, Status: 204, Min: "1.5", Rule: may("resource_providers:inventories:delete"), Do: on(a, a.deleteInventories)},
+		{Method: "GET", Path: one, Status: 200, Rule: may("resource_providers:inventories:show"), Do: onSaying(a, "No resource provider with uuid %s found : %s", a.showInventory)},
 		{Method: "PUT", Path: one, Status: 200, Rule: may("resource_providers:inventories:update"),
-			Bodies: httpapi.Schemas{"1.0": "inventory_set.json"}, Do: httpapi.OnJSON(a.provider, a.setInventory)},
-		{Method: "DELETE", Path: one, Status: 204, Rule: may("resource_providers:inventories:delete"), Do: httpapi.On(a.provider, a.deleteInventory)},
+			Bodies: httpapi.Schemas{"1.0": "inventory_set.json"}, Do: onJSON(a, a.setInventory)},
+		{Method: "DELETE", Path: one, Status: 204, Rule: may("resource_providers:inventories:delete"), Do: on(a, a.deleteInventory)},
 	}
 }
 
@@ -55,7 +52,7 @@ func newInventoriesView(st placement.ProviderState) inventoriesView {
 	return v
 }
 
-// state answers with what the provider has now.
+// inventories answers with what the provider has now.
 func (a *API) inventories(c *httpapi.Call, uuid string) (inventoriesView, error) {
 	st, err := a.svc.State(c.Ctx(), uuid)
 	if err != nil {
@@ -90,7 +87,7 @@ type inventoryBody struct {
 	AllocationRatio *float64 `json:"allocation_ratio"`
 }
 
-func (b inventoryBody) inventory(c *httpapi.Call, uuid, class string) (placement.Inventory, error) {
+func (b inventoryBody) inventory(uuid, class string) placement.Inventory {
 	or := func(p *int64, d int64) int64 {
 		if p == nil {
 			return d
@@ -102,46 +99,34 @@ func (b inventoryBody) inventory(c *httpapi.Call, uuid, class string) (placement
 	if b.AllocationRatio != nil {
 		i.AllocationRatio = *b.AllocationRatio
 	}
-	if i.Reserved > i.Total || i.Reserved == i.Total && !c.Version.AtLeast("1.26") {
-		return i, fault.BadRequest("Unable to update inventory for resource provider %s: Invalid inventory for '%s' on resource provider '%s'. The reserved value is greater than or equal to total.", uuid, class, uuid)
-	}
-	return i, nil
+	return i
 }
+
+// wholly says whether what is reserved may be all there is.
+func wholly(c *httpapi.Call) bool { return c.Version.AtLeast("1.26") }
 
 type inventoriesBody struct {
 	Generation  int64                    `json:"resource_provider_generation"`
 	Inventories map[string]inventoryBody `json:"inventories"`
 }
 
-func (b inventoriesBody) inventories(c *httpapi.Call, uuid string) (map[string]placement.Inventory, error) {
+func (b inventoriesBody) inventories(uuid string) map[string]placement.Inventory {
 	out := map[string]placement.Inventory{}
-	for _, class := range slices.Sorted(maps.Keys(b.Inventories)) {
-		i, err := b.Inventories[class].inventory(c, uuid, class)
-		if err != nil {
-			return nil, err
-		}
-		out[class] = i
+	for class, one := range b.Inventories {
+		out[class] = one.inventory(uuid, class)
 	}
-	return out, nil
+	return out
 }
 
 func (a *API) setInventories(c *httpapi.Call, p owned, b inventoriesBody) (inventoriesView, error) {
-	invs, err := b.inventories(c, p.UUID)
-	if err != nil {
-		return inventoriesView{}, err
-	}
-	if err := a.svc.SetInventories(c.Ctx(), p.UUID, b.Generation, invs); err != nil {
+	if err := a.svc.SetInventories(c.Ctx(), p.UUID, b.Generation, b.inventories(p.UUID), wholly(c)); err != nil {
 		return inventoriesView{}, err
 	}
 	return a.inventories(c, p.UUID)
 }
 
 func (a *API) createInventory(c *httpapi.Call, p owned, b inventoryBody) (inventoryView, error) {
-	i, err := b.inventory(c, p.UUID, b.ResourceClass)
-	if err != nil {
-		return inventoryView{}, err
-	}
-	if err := a.svc.AddInventory(c.Ctx(), p.UUID, i); err != nil {
+	if err := a.svc.AddInventory(c.Ctx(), p.UUID, b.inventory(p.UUID, b.ResourceClass), wholly(c)); err != nil {
 		return inventoryView{}, err
 	}
 	c.Header().Set("Location", c.BaseURL()+"/resource_providers/"+p.UUID+"/inventories/"+b.ResourceClass)
@@ -168,14 +153,11 @@ func (a *API) showInventory(c *httpapi.Call, p owned) (inventoryView, error) {
 }
 
 func (a *API) setInventory(c *httpapi.Call, p owned, b inventoryBody) (inventoryView, error) {
-	i, err := b.inventory(c, p.UUID, c.Param("resource_class"))
-	if err != nil {
+	class := c.Param("resource_class")
+	if err := a.svc.SetInventory(c.Ctx(), p.UUID, *b.Generation, b.inventory(p.UUID, class), wholly(c)); err != nil {
 		return inventoryView{}, err
 	}
-	if err := a.svc.SetInventory(c.Ctx(), p.UUID, *b.Generation, i); err != nil {
-		return inventoryView{}, err
-	}
-	return a.inventory(c, p.UUID, i.ResourceClass)
+	return a.inventory(c, p.UUID, class)
 }
 
 func (a *API) deleteInventories(c *httpapi.Call, p owned) (httpapi.None, error) {
@@ -184,12 +166,4 @@ func (a *API) deleteInventories(c *httpapi.Call, p owned) (httpapi.None, error) 
 
 func (a *API) deleteInventory(c *httpapi.Call, p owned) (httpapi.None, error) {
 	return httpapi.None{}, a.svc.DeleteInventory(c.Ctx(), p.UUID, c.Param("resource_class"))
-}
-
-// usageRoutes tell what is used of a provider and by a project.
-func (a *API) usageRoutes() httpapi.Table {
-	return httpapi.Table{
-		{Method: "GET", Path: "/resource_providers/{uuid}/usages", Status: 200, Rule: may("resource_providers:usages"), Do: httpapi.On(a.provider, a.providerUsages)},
-		{Method: "GET", Path: "/usages", Status: http.StatusOK, Min: "1.9", Do: httpapi.Get(a.projectUsages)},
-	}
 }

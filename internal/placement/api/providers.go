@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/policy"
 	"nacre/internal/placement"
@@ -13,12 +14,14 @@ import (
 
 func (a *API) providerRoutes() httpapi.Table {
 	return httpapi.Table{
-		{Method: "GET", Path: "/resource_providers", Status: 200, Rule: may("resource_providers:list"), Do: httpapi.Get(a.listProviders)},
+		{Method: "GET", Path: "/resource_providers", Status: 200, Rule: may("resource_providers:list"),
+			Queries: httpapi.Schemas{"1.0": "providers_query_1.0.json", "1.3": "providers_query_1.3.json", "1.4": "providers_query_1.4.json",
+				"1.14": "providers_query_1.14.json", "1.18": "providers_query_1.18.json"}, Do: httpapi.Get(a.listProviders)},
 		{Method: "POST", Path: "/resource_providers", Status: 201, Rule: may("resource_providers:create"),
 			Bodies: httpapi.Schemas{"1.0": "provider_create.json", "1.14": "provider_create_1.14.json"}, Do: httpapi.JSON(a.createProvider)},
-		{Method: "GET", Path: "/resource_providers/{uuid}", Status: 200, Rule: may("resource_providers:show"), Do: httpapi.On(a.provider, a.showProvider)},
+		{Method: "GET", Path: "/resource_providers/{uuid}", Status: 200, Rule: may("resource_providers:show"), Do: on(a, a.showProvider)},
 		{Method: "PUT", Path: "/resource_providers/{uuid}", Status: 200, Rule: may("resource_providers:update"),
-			Bodies: httpapi.Schemas{"1.0": "provider_update.json", "1.14": "provider_update_1.14.json"}, Do: httpapi.OnJSON(a.provider, a.updateProvider)},
+			Bodies: httpapi.Schemas{"1.0": "provider_update.json", "1.14": "provider_update_1.14.json"}, Do: onJSON(a, a.updateProvider)},
 		{Method: "DELETE", Path: "/resource_providers/{uuid}", Status: 204, Rule: may("resource_providers:delete"), Do: httpapi.Get(a.deleteProvider)},
 	}
 }
@@ -32,6 +35,30 @@ func (owned) PolicyTarget() policy.Target { return policy.Target{} }
 func (a *API) provider(ctx context.Context, uuid string) (owned, error) {
 	p, err := a.svc.ResourceProvider(ctx, uuid)
 	return owned{p}, err
+}
+
+// on handles a call on the provider in the path, which is looked for once its
+// rule was asked.
+func on[V any](a *API, f func(*httpapi.Call, owned) (V, error)) httpapi.Handler {
+	return httpapi.On(a.provider, f).RuleFirst()
+}
+
+// onJSON is on with a JSON body.
+func onJSON[B, V any](a *API, f func(*httpapi.Call, owned, B) (V, error)) httpapi.Handler {
+	return httpapi.OnJSON(a.provider, f).RuleFirst()
+}
+
+// onSaying is on with a sentence of its own when there is no such provider;
+// words is a format of its UUID.
+func onSaying[V any](a *API, words string, f func(*httpapi.Call, owned) (V, error)) httpapi.Handler {
+	find := func(ctx context.Context, uuid string) (owned, error) {
+		p, err := a.provider(ctx, uuid)
+		if f, ok := fault.Of(err); ok {
+			err = fault.New(f.Status, words, uuid, f.Message)
+		}
+		return p, err
+	}
+	return httpapi.On(find, f).RuleFirst()
 }
 
 type providerView struct {
@@ -144,17 +171,17 @@ func (a *API) deleteProvider(c *httpapi.Call) (httpapi.None, error) {
 
 // providerFilter reads the query of a list of providers.
 func (a *API) providerFilter(c *httpapi.Call) (service.ProviderFilter, error) {
-	var f service.ProviderFilter
-	if err := only(c, providerKeys); err != nil {
+	f := service.ProviderFilter{Name: c.Query.Get("name"), UUID: dashed(c.Query.Get("uuid"))}
+	g, err := group(c, "")
+	if err != nil {
 		return f, err
 	}
-	f.Name, f.UUID = c.Query.Get("name"), dashed(c.Query.Get("uuid"))
-	for _, key := range []string{"uuid", "in_tree"} {
-		if err := uuidValue(c, key); err != nil {
-			return f, err
-		}
-	}
-	g, err := a.group(c, "", c.Query)
 	f.Filter, f.Resources = g.Filter, g.Resources
-	return f, err
+	err = a.svc.CheckTraits(c.Ctx(), named(g.Filter))
+	if told, ok := fault.Of(err); ok {
+		return f, fault.BadRequest("Invalid trait(s) in \"required\" parameter: %s", told.Message)
+	} else if err != nil {
+		return f, err
+	}
+	return f, a.svc.CheckClasses(c.Ctx(), g.Resources)
 }

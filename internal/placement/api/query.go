@@ -3,7 +3,6 @@ package api
 import (
 	"encoding/json"
 	"io/fs"
-	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -32,177 +31,188 @@ func dashed(s string) string {
 	return strings.ToLower(s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:])
 }
 
-// Query keys by the version they came with.
-var (
-	providerKeys = map[string]string{"name": "1.0", "uuid": "1.0", "member_of": "1.3", "resources": "1.4", "in_tree": "1.14", "required": "1.18"}
-	usageKeys    = map[string]string{"project_id": "1.9", "user_id": "1.9", "consumer_type": "1.38"}
-	traitKeys    = map[string]string{"name": "1.6", "associated": "1.6"}
-	groupKeys    = map[string]string{"resources": "1.10", "required": "1.17", "member_of": "1.21", "in_tree": "1.31", "limit": "1.16",
-		"group_policy": "1.25", "root_required": "1.35", "same_subtree": "1.36"}
-)
-
-// only refuses query keys that this version does not know.
-func only(c *httpapi.Call, keys map[string]string) error {
-	for _, k := range slices.Sorted(maps.Keys(c.Query)) {
-		if since, ok := keys[k]; !ok || !c.Version.AtLeast(since) {
-			return badQuery("Additional properties are not allowed ('%s' was unexpected)", k)
-		}
+// last is the value of a key that counts where one is wanted.
+func last(q url.Values, key string) string {
+	if vs := q[key]; len(vs) > 0 {
+		return vs[len(vs)-1]
 	}
-	return nil
-}
-
-func badQuery(format string, a ...any) *fault.Fault {
-	f := fault.BadRequest(format, a...)
-	f.Message = "Invalid query string parameters: " + f.Message
-	return f
-}
-
-func uuidValue(c *httpapi.Call, key string) error {
-	if v := c.Query.Get(key); c.Query.Has(key) && !uuid.Valid(v) {
-		return badQuery("'%s' is not a 'uuid'", v)
-	}
-	return nil
+	return ""
 }
 
 // group reads the keys of one request group, all with the same suffix.
-func (a *API) group(c *httpapi.Call, suffix string, q url.Values) (g placement.RequestGroup, err error) {
+func group(c *httpapi.Call, suffix string) (g placement.RequestGroup, err error) {
 	g.Suffix = suffix
-	if q.Has("resources" + suffix) {
-		if g.Resources, err = resources(q.Get("resources" + suffix)); err != nil {
+	if key := "resources" + suffix; c.Query.Has(key) {
+		if g.Resources, err = resources(last(c.Query, key)); err != nil {
 			return g, err
 		}
 	}
-	var named []string
-	if g.Required, g.Forbidden, named, err = requiredTraits(c, "required"+suffix, q["required"+suffix]); err != nil {
+	if err = requiredTraits(c, "required"+suffix, &g.Filter); err != nil {
 		return g, err
 	}
-	if g.MemberOf, g.NotMemberOf, err = memberOf(c, q["member_of"+suffix]); err != nil {
+	if err = memberOf(c, "member_of"+suffix, &g.Filter); err != nil {
 		return g, err
 	}
-	g.InTree = dashed(q.Get("in_tree" + suffix))
-	if q.Has("in_tree"+suffix) && !uuid.Valid(g.InTree) {
-		return g, badQuery("'%s' is not a 'uuid'", g.InTree)
+	if key := "in_tree" + suffix; c.Query.Has(key) {
+		g.InTree = dashed(strings.TrimSpace(last(c.Query, key)))
+		if !uuid.Valid(g.InTree) {
+			return g, fault.BadRequest("Invalid query string parameters: Expected 'in_tree' parameter to be a format of uuid. Got: %s", last(c.Query, key))
+		}
 	}
-	return g, a.svc.CheckNames(c.Ctx(), g.Resources, named)
+	return g, nil
 }
 
 // resources reads VCPU:2,MEMORY_MB:512.
 func resources(s string) (map[string]int64, error) {
+	const form = "Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: %s."
+	if strings.TrimSpace(s) == "" {
+		return nil, fault.BadRequest(form, "empty string")
+	}
 	out := map[string]int64{}
 	for _, part := range strings.Split(s, ",") {
 		class, amount, ok := strings.Cut(part, ":")
-		if !ok || class == "" {
-			return nil, fault.BadRequest("Badly formed resources parameter. Expected resources query string parameter in form: ?resources=VCPU:2,MEMORY_MB:1024. Got: \"%s\"", s).As("placement.query.bad_value")
+		if !ok || strings.Contains(amount, ":") {
+			return nil, fault.BadRequest(form, part)
 		}
-		n, err := strconv.ParseInt(amount, 10, 64)
+		n, err := strconv.ParseInt(strings.TrimSpace(amount), 10, 64)
 		if err != nil {
-			return nil, fault.BadRequest("Requested resource %s expected positive integer amount. Got: %s.", class, amount).As("placement.query.bad_value")
+			return nil, fault.BadRequest("Requested resource %s expected positive integer amount. Got: %s.", class, amount)
 		}
 		if n < 1 {
-			return nil, fault.BadRequest("Requested resource %s requires amount >= 1. Got: %d.", class, n).As("placement.query.bad_value")
+			return nil, fault.BadRequest("Requested resource %s requires amount >= 1. Got: %d.", class, n)
 		}
 		out[class] = n
 	}
 	return out, nil
 }
 
-// requiredTraits reads A,!B and, from 1.39, in:A,B and repeated keys.
-func requiredTraits(c *httpapi.Call, key string, values []string) (required [][]string, forbidden, named []string, err error) {
+// requiredTraits reads A,B, from 1.22 !A, and from 1.39 in:A,B and repeated keys.
+func requiredTraits(c *httpapi.Call, key string, f *placement.Filter) error {
+	values := c.Query[key]
 	if len(values) > 1 && !c.Version.AtLeast("1.39") {
 		values = values[len(values)-1:]
 	}
-	bad := func(v string) error {
-		return fault.BadRequest("Invalid query string parameters: Expected '%s' parameter value of the form: HW_CPU_X86_VMX,CUSTOM_MAGIC. Got: '%s'", key, v)
-	}
 	for _, v := range values {
-		if any, ok := strings.CutPrefix(v, "in:"); ok && c.Version.AtLeast("1.39") {
-			set := strings.Split(any, ",")
-			if slices.ContainsFunc(set, func(t string) bool { return t == "" || t[0] == '!' }) {
-				return nil, nil, nil, bad(v)
-			}
-			required, named = append(required, set), append(named, set...)
-			continue
-		}
-		for _, t := range strings.Split(v, ",") {
-			not := false
-			if c.Version.AtLeast("1.22") {
-				t, not = strings.CutPrefix(t, "!")
-			}
-			if t == "" || strings.HasPrefix(t, "!") {
-				return nil, nil, nil, bad(v)
-			}
-			named = append(named, t)
-			if not {
-				forbidden = append(forbidden, t)
-			} else {
-				required = append(required, []string{t})
-			}
+		if err := addTraits(v, c.Version.AtLeast("1.22"), c.Version.AtLeast("1.39"), f); err != nil {
+			return err
 		}
 	}
-	for _, f := range forbidden {
-		if slices.ContainsFunc(required, func(set []string) bool { return len(set) == 1 && set[0] == f }) {
-			return nil, nil, nil, fault.BadRequest("Conflicting required and forbidden traits found in the following traits keys: %s: (%s)", key, f)
+	return nil
+}
+
+// addTraits reads one value; forbid and any say which forms it may have.
+func addTraits(value string, forbid, any bool, f *placement.Filter) error {
+	bad := func(format string, a ...string) error {
+		return fault.BadRequest("Invalid query string parameters: "+format+"%s", append(anys(a), value)...)
+	}
+	list, isAny := strings.CutPrefix(value, "in:")
+	names := split(list)
+	if isAny {
+		switch {
+		case !any:
+			return bad("The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' only supported since microversion 1.39. Got: ")
+		case slices.Contains(names, ""):
+			return bad("Expected 'required' parameter value of the form: in:HW_CPU_X86_VMX,CUSTOM_MAGIC. Got an empty trait in: ")
+		case slices.ContainsFunc(names, func(t string) bool { return t[0] == '!' }):
+			return bad("The format 'in:HW_CPU_X86_VMX,CUSTOM_MAGIC' does not support forbidden traits. Got: ")
+		}
+		f.Required = append(f.Required, names)
+		return nil
+	}
+	form := "HW_CPU_X86_VMX,CUSTOM_MAGIC"
+	if forbid {
+		form = "HW_CPU_X86_VMX,!CUSTOM_MAGIC"
+	}
+	if slices.ContainsFunc(names, func(t string) bool { return strings.TrimLeft(t, "!") == "" }) {
+		return bad("Expected 'required' parameter value of the form: %s. Got an empty trait in: ", form)
+	}
+	for _, t := range names {
+		name := strings.TrimLeft(t, "!")
+		switch {
+		case name == t:
+			f.Required = append(f.Required, []string{t})
+		case !forbid:
+			return bad("Expected 'required' parameter value of the form: %s. Got: ", form)
+		default:
+			f.Forbidden = append(f.Forbidden, name)
 		}
 	}
-	return required, forbidden, named, nil
+	return nil
+}
+
+func anys(words []string) []any {
+	out := make([]any, len(words))
+	for i, w := range words {
+		out[i] = w
+	}
+	return out
+}
+
+func split(list string) []string {
+	out := strings.Split(list, ",")
+	for i := range out {
+		out[i] = strings.TrimSpace(out[i])
+	}
+	return out
+}
+
+// named are the traits that a filter names.
+func named(f placement.Filter) (out []string) {
+	for _, set := range f.Required {
+		out = append(out, set...)
+	}
+	return append(out, f.Forbidden...)
 }
 
 // memberOf reads UUID, in:UUID,UUID, and from 1.32 !UUID and !in:….
-func memberOf(c *httpapi.Call, values []string) (sets [][]string, not []string, err error) {
+func memberOf(c *httpapi.Call, key string, f *placement.Filter) error {
+	values := c.Query[key]
 	if len(values) > 1 && !c.Version.AtLeast("1.24") {
-		return nil, nil, badQuery("Multiple member_of parameters are not supported")
+		return fault.BadRequest("Multiple %s parameters are not supported", key)
 	}
 	for _, v := range values {
-		rest, negated := v, false
-		if c.Version.AtLeast("1.32") {
-			rest, negated = strings.CutPrefix(v, "!")
-		}
+		rest, negated := strings.CutPrefix(v, "!")
 		list, several := strings.CutPrefix(rest, "in:")
-		set := []string{rest}
-		if several {
-			set = strings.Split(list, ",")
+		if !several && strings.Contains(v, ",") {
+			return fault.BadRequest("Multiple values for 'member_of' must be prefixed with the 'in:' or '!in:' keyword using the valid microversion. Got: %s", v)
 		}
+		set := strings.Split(list, ",")
 		for i, u := range set {
 			if !uuid.Valid(u) {
-				return nil, nil, fault.BadRequest("Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: %s", v)
+				return fault.BadRequest("Invalid query string parameters: Expected 'member_of' parameter to contain valid UUID(s). Got: %s", u)
 			}
 			set[i] = dashed(u)
 		}
-		if negated {
-			not = append(not, set...)
-		} else {
-			sets = append(sets, set)
+		switch {
+		case !negated:
+			f.MemberOf = append(f.MemberOf, set)
+		case !c.Version.AtLeast("1.32"):
+			return fault.BadRequest("Forbidden %s parameters are not supported in the specified microversion", key)
+		default:
+			f.NotMemberOf = append(f.NotMemberOf, set...)
 		}
 	}
-	return sets, not, nil
+	return nil
 }
 
 var (
-	groupKey  = regexp.MustCompile(`^(resources|required|member_of|in_tree)(.*)$`)
-	oldSuffix = regexp.MustCompile(`^([1-9][0-9]*)?$`)
-	newSuffix = regexp.MustCompile(`^[a-zA-Z0-9_-]{0,64}$`)
-	limitForm = regexp.MustCompile(`^[1-9][0-9]*$`)
+	groupKey    = regexp.MustCompile(`^(resources|required|member_of|in_tree)([1-9][0-9]*)?$`)
+	groupKey133 = regexp.MustCompile(`^(resources|required|member_of|in_tree)([a-zA-Z0-9_-]{1,64})?$`)
 )
 
-// suffixes lists the request groups of a query; "" is the one without.
-func suffixes(c *httpapi.Call) ([]string, error) {
-	found := map[string]bool{}
-	for _, k := range slices.Sorted(maps.Keys(c.Query)) {
-		if since, ok := groupKeys[k]; ok && c.Version.AtLeast(since) {
-			if m := groupKey.FindStringSubmatch(k); m != nil {
-				found[""] = true
-			}
-			continue
-		}
-		m := groupKey.FindStringSubmatch(k)
-		form := oldSuffix
-		if c.Version.AtLeast("1.33") {
-			form = newSuffix
-		}
-		if m == nil || m[2] == "" || !c.Version.AtLeast("1.25") || !c.Version.AtLeast(groupKeys[m[1]]) || !form.MatchString(m[2]) {
-			return nil, badQuery("Additional properties are not allowed ('%s' was unexpected)", k)
-		}
-		found[m[2]] = true
+// suffixes lists the request groups of a query in its order; "" is the one
+// without a suffix.
+func suffixes(c *httpapi.Call) (out []string) {
+	form := groupKey
+	if c.Version.AtLeast("1.33") {
+		form = groupKey133
 	}
-	return slices.Sorted(maps.Keys(found)), nil
+	for _, pair := range strings.Split(c.R.URL.RawQuery, "&") {
+		key, _, _ := strings.Cut(pair, "=")
+		key, _ = url.QueryUnescape(key)
+		if m := form.FindStringSubmatch(key); m != nil && !slices.Contains(out, m[2]) {
+			out = append(out, m[2])
+		}
+	}
+	return out
 }

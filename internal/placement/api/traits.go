@@ -12,14 +12,16 @@ import (
 func (a *API) traitRoutes() httpapi.Table {
 	const of = "/resource_providers/{uuid}/traits"
 	return httpapi.Table{
-		{Method: "GET", Path: "/traits", Status: 200, Min: "1.6", Rule: may("traits:list"), Do: httpapi.Get(a.listTraits)},
+		{Method: "GET", Path: "/traits", Status: 200, Min: "1.6", Rule: may("traits:list"),
+			Queries: httpapi.Schemas{"1.6": "traits_query.json"}, Do: httpapi.Get(a.listTraits)},
 		{Method: "GET", Path: "/traits/{name}", Status: 204, Min: "1.6", Rule: may("traits:show"), Do: httpapi.Get(a.showTrait)},
 		{Method: "PUT", Path: "/traits/{name}", Status: 201, Min: "1.6", Rule: may("traits:update"), Do: httpapi.Get(a.ensureTrait)},
 		{Method: "DELETE", Path: "/traits/{name}", Status: 204, Min: "1.6", Rule: may("traits:delete"), Do: httpapi.Get(a.deleteTrait)},
-		{Method: "GET", Path: of, Status: 200, Min: "1.6", Rule: may("resource_providers:traits:list"), Do: httpapi.On(a.provider, a.providerTraits)},
+		{Method: "GET", Path: of, Status: 200, Min: "1.6", Rule: may("resource_providers:traits:list"),
+			Do: onSaying(a, "No resource provider with uuid %s found: %s", a.providerTraits)},
 		{Method: "PUT", Path: of, Status: 200, Min: "1.6", Rule: may("resource_providers:traits:update"),
-			Bodies: httpapi.Schemas{"1.6": "traits_set.json"}, Do: httpapi.OnJSON(a.provider, a.setTraits)},
-		{Method: "DELETE", Path: of, Status: 204, Min: "1.6", Rule: may("resource_providers:traits:delete"), Do: httpapi.On(a.provider, a.deleteTraits)},
+			Bodies: httpapi.Schemas{"1.6": "traits_set.json"}, Do: httpapi.JSON(a.setTraits)},
+		{Method: "DELETE", Path: of, Status: 204, Min: "1.6", Rule: may("resource_providers:traits:delete"), Do: on(a, a.deleteTraits)},
 	}
 }
 
@@ -29,9 +31,6 @@ type traitsView struct {
 }
 
 func (a *API) listTraits(c *httpapi.Call) (traitsView, error) {
-	if err := only(c, traitKeys); err != nil {
-		return traitsView{}, err
-	}
 	prefix, names, err := traitNames(c)
 	if err != nil {
 		return traitsView{}, err
@@ -57,17 +56,19 @@ func (a *API) listTraits(c *httpapi.Call) (traitsView, error) {
 	return v, err
 }
 
-// traitNames reads name=startswith:PREFIX or name=in:A,B.
+// traitNames reads name=startswith:PREFIX or name=in:A,B; other operators choose nothing.
 func traitNames(c *httpapi.Call) (prefix string, names []string, err error) {
 	if !c.Query.Has("name") {
 		return "", nil, nil
 	}
 	op, value, ok := strings.Cut(c.Query.Get("name"), ":")
 	switch {
-	case ok && op == "startswith":
+	case op == "startswith" && ok:
 		return value, nil, nil
-	case ok && op == "in":
+	case op == "in" && ok:
 		return "", strings.Split(value, ","), nil
+	case ok:
+		return "", nil, nil
 	}
 	return "", nil, fault.BadRequest("Badly formatted name parameter. Expected name query string parameter in form: ?name=[in|startswith]:[name1,name2|prefix]. Got: \"%s\"", c.Query.Get("name"))
 }
@@ -116,11 +117,13 @@ type traitsBody struct {
 	Traits     []string `json:"traits"`
 }
 
-func (a *API) setTraits(c *httpapi.Call, p owned, b traitsBody) (traitsView, error) {
-	if err := a.svc.SetTraits(c.Ctx(), p.UUID, b.Generation, b.Traits); err != nil {
+// setTraits looks for the provider after the body's schema, unlike other calls.
+func (a *API) setTraits(c *httpapi.Call, b traitsBody) (traitsView, error) {
+	uuid := c.Param("uuid")
+	if err := a.svc.SetTraits(c.Ctx(), uuid, b.Generation, b.Traits); err != nil {
 		return traitsView{}, err
 	}
-	return a.traitsOf(c, p.UUID)
+	return a.traitsOf(c, uuid)
 }
 
 func (a *API) deleteTraits(c *httpapi.Call, p owned) (httpapi.None, error) {

@@ -1,13 +1,23 @@
 package api
 
 import (
-	"regexp"
 	"time"
 
-	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/policy"
+	"nacre/internal/placement"
 )
+
+// usageRoutes tell what is used of a provider and by a project.
+func (a *API) usageRoutes() httpapi.Table {
+	rule := policy.Rule{Name: "placement:usages", Check: "rule:admin_or_project_reader_or_service_api", Scope: []string{"project"}}
+	return httpapi.Table{
+		{Method: "GET", Path: "/resource_providers/{uuid}/usages", Status: 200, Rule: may("resource_providers:usages"),
+			Do: onSaying(a, "No resource provider with uuid %s found: %s", a.providerUsages)},
+		{Method: "GET", Path: "/usages", Status: 200, Min: "1.9", Rule: rule,
+			Queries: httpapi.Schemas{"1.9": "usages_query_1.9.json", "1.38": "usages_query_1.38.json"}, Do: httpapi.OnCall(findScope, a.projectUsages)},
+	}
+}
 
 type providerUsagesView struct {
 	Generation int64            `json:"resource_provider_generation"`
@@ -27,65 +37,60 @@ func (a *API) providerUsages(c *httpapi.Call, p owned) (providerUsagesView, erro
 	return v, nil
 }
 
-// usagesRule is asked about the project in the query, by the handler.
-var usagesRule = policy.Rule{Name: "placement:usages", Check: "rule:admin_or_project_reader_or_service_api", Scope: []string{"project"}}
+// usageScope is a project whose usage is asked for, as the target of a rule.
+type usageScope struct{ project string }
 
-var consumerType = regexp.MustCompile(`^[A-Z0-9_]+$|^all|^unknown$`)
+// PolicyTarget implements httpapi.Owned.
+func (u usageScope) PolicyTarget() policy.Target { return policy.Target{"project_id": u.project} }
+
+func findScope(c *httpapi.Call) (usageScope, error) {
+	return usageScope{c.Query.Get("project_id")}, nil
+}
 
 type usagesView struct {
 	Usages any `json:"usages"`
 }
 
-func (a *API) projectUsages(c *httpapi.Call) (usagesView, error) {
-	if err := only(c, usageKeys); err != nil {
-		return usagesView{}, err
-	}
-	project, user, kind := c.Query.Get("project_id"), c.Query.Get("user_id"), c.Query.Get("consumer_type")
-	if !c.Query.Has("project_id") {
-		return usagesView{}, fault.BadRequest("Invalid query string parameters: 'project_id' is a required property")
-	}
-	if kind != "" && !consumerType.MatchString(kind) {
-		return usagesView{}, fault.BadRequest("Invalid query string parameters: '%s' does not match '%s'", kind, consumerType)
-	}
-	if err := c.Enforce(usagesRule.Name, policy.Target{"project_id": project}); err != nil {
-		return usagesView{}, forbidden(c, usagesRule.Name, nil)
-	}
+func (a *API) projectUsages(c *httpapi.Call, of usageScope) (usagesView, error) {
 	fresh(c, time.Time{})
+	kind := c.Query.Get("consumer_type")
 	only := kind
 	if kind == "all" {
 		only = ""
 	}
-	sums, counts, err := a.svc.ProjectUsages(c.Ctx(), project, user, only)
+	sums, counts, err := a.svc.ProjectUsages(c.Ctx(), of.project, c.Query.Get("user_id"), only)
 	if err != nil {
 		return usagesView{}, err
 	}
-	flat, byType := map[string]int64{}, map[string]map[string]int64{}
-	for _, s := range sums {
-		flat[s.ResourceClass] += s.Used
-		name := s.ConsumerType
+	if !c.Version.AtLeast("1.38") {
+		return usagesView{flatUsages(sums)}, nil
+	}
+	named := func(consumerType string) string {
 		switch {
 		case kind == "all":
-			name = "all"
-		case name == "":
-			name = "unknown"
+			return "all"
+		case consumerType == "":
+			return "unknown"
 		}
-		if byType[name] == nil {
-			byType[name] = map[string]int64{}
-		}
-		byType[name][s.ResourceClass] += s.Used
+		return consumerType
 	}
-	if !c.Version.AtLeast("1.38") {
-		return usagesView{flat}, nil
+	byType := map[string]map[string]int64{}
+	for _, s := range sums {
+		if byType[named(s.ConsumerType)] == nil {
+			byType[named(s.ConsumerType)] = map[string]int64{}
+		}
+		byType[named(s.ConsumerType)][s.ResourceClass] += s.Used
 	}
 	for t, n := range counts {
-		name := t
-		switch {
-		case kind == "all":
-			name = "all"
-		case name == "":
-			name = "unknown"
-		}
-		byType[name]["consumer_count"] += int64(n)
+		byType[named(t)]["consumer_count"] += int64(n)
 	}
 	return usagesView{byType}, nil
+}
+
+func flatUsages(sums []placement.TypedUsage) map[string]int64 {
+	out := map[string]int64{}
+	for _, s := range sums {
+		out[s.ResourceClass] += s.Used
+	}
+	return out
 }

@@ -3,9 +3,9 @@ package service
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
@@ -47,63 +47,59 @@ func (s *Service) AllocationsOn(ctx context.Context, provider string) ([]placeme
 	return rows, who, err
 }
 
-// Allocate gives every claim what it asks for, or none of them.
-func (s *Service) Allocate(ctx context.Context, claims ...placement.Claim) error {
-	return conflict(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		touched := map[string]placement.ResourceProvider{}
-		for _, c := range claims {
-			if err := s.release(ctx, tx, c, touched); err != nil {
-				return err
-			}
-		}
-		for _, c := range claims {
-			if err := s.claim(ctx, tx, c, touched); err != nil {
-				return err
-			}
-		}
-		return bumpAll(ctx, tx, touched)
-	}))
+// Allocate gives a consumer what its claim asks for, instead of what it had.
+func (s *Service) Allocate(ctx context.Context, c placement.Claim) error {
+	return s.allocate(ctx, "Unable to allocate inventory for consumer "+c.Consumer+": ", c)
 }
 
-func bumpAll(ctx context.Context, tx *store.Tx, touched map[string]placement.ResourceProvider) error {
-	for _, id := range slices.Sorted(maps.Keys(touched)) {
-		if err := tx.Bump(ctx, id, touched[id].Generation); err != nil {
+// AllocateAll gives every consumer what its claim asks for, or none of them.
+func (s *Service) AllocateAll(ctx context.Context, claims []placement.Claim) error {
+	return s.allocate(ctx, "Unable to allocate inventory ", claims...)
+}
+
+// allocate answers an unknown class with a 400 that begins with words.
+func (s *Service) allocate(ctx context.Context, words string, claims ...placement.Claim) error {
+	return s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := acquire(ctx, tx, claims); err != nil {
 			return err
+		}
+		err := exchange(ctx, tx, claims)
+		if fault.Is(err, 404) {
+			return badRequest(err, words)
+		}
+		return err
+	})
+}
+
+// acquire checks and writes the consumers, and looks for the providers of their claims.
+func acquire(ctx context.Context, tx *store.Tx, claims []placement.Claim) error {
+	for _, c := range claims {
+		had, err := tx.Consumer(ctx, c.Consumer)
+		known := err == nil
+		if err != nil && !errors.Is(err, db.ErrNoRow) {
+			return err
+		}
+		if err := checkConsumer(c, had, known); err != nil {
+			return err
+		}
+		next := placement.Consumer{UUID: c.Consumer, ProjectID: c.ProjectID, UserID: c.UserID, ConsumerType: had.ConsumerType, Generation: had.Generation + 1}
+		if c.Typed {
+			next.ConsumerType = c.Type
+		}
+		if err := tx.PutConsumer(ctx, next); err != nil {
+			return err
+		}
+	}
+	for _, c := range claims {
+		for _, id := range slices.Sorted(maps.Keys(c.Resources)) {
+			if _, err := tx.Provider(ctx, id); errors.Is(err, db.ErrNoRow) {
+				return fault.BadRequest("Allocation for resource provider '%s' that does not exist.", id)
+			} else if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-// release takes back what a consumer has and writes the consumer anew.
-func (s *Service) release(ctx context.Context, tx *store.Tx, c placement.Claim, touched map[string]placement.ResourceProvider) error {
-	had, err := tx.Consumer(ctx, c.Consumer)
-	known := err == nil
-	if err != nil && !errors.Is(err, db.ErrNoRow) {
-		return err
-	}
-	if err := checkConsumer(c, had, known); err != nil {
-		return err
-	}
-	rows, err := tx.AllocationsOf(ctx, c.Consumer)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		if err := touch(ctx, tx, r.ProviderUUID, touched); err != nil {
-			return err
-		}
-	}
-	if _, err := tx.DeleteAllocations(ctx, c.Consumer); err != nil {
-		return err
-	}
-	if len(c.Resources) == 0 {
-		return tx.DeleteConsumer(ctx, c.Consumer)
-	}
-	next := placement.Consumer{UUID: c.Consumer, ProjectID: c.ProjectID, UserID: c.UserID, ConsumerType: had.ConsumerType, Generation: had.Generation + 1}
-	if c.Typed {
-		next.ConsumerType = c.Type
-	}
-	return tx.PutConsumer(ctx, next)
 }
 
 // checkConsumer compares the generation that the caller believes with the real one.
@@ -122,83 +118,39 @@ func checkConsumer(c placement.Claim, had placement.Consumer, known bool) error 
 	return nil
 }
 
-// claim writes what a consumer is to have, within the providers' capacity.
-func (s *Service) claim(ctx context.Context, tx *store.Tx, c placement.Claim, touched map[string]placement.ResourceProvider) error {
-	var rows []placement.Allocation
+// exchange takes back what the consumers of the claims had and gives them what
+// they ask for. The generations of the providers that serve them then rise, and
+// of those that a consumer gives back by asking for nothing.
+func exchange(ctx context.Context, tx *store.Tx, claims []placement.Claim) error {
+	r := &room{tx: tx, providers: map[string]*stock{}}
+	for _, c := range claims {
+		if err := r.release(ctx, c); err != nil {
+			return err
+		}
+	}
+	if err := r.check(ctx, claims); err != nil {
+		return err
+	}
+	for _, c := range claims {
+		if err := tx.InsertAllocations(ctx, rowsOf(c)); err != nil {
+			return err
+		}
+	}
+	return r.settle(ctx)
+}
+
+func rowsOf(c placement.Claim) (rows []placement.Allocation) {
 	for _, id := range slices.Sorted(maps.Keys(c.Resources)) {
-		if err := touch(ctx, tx, id, touched); errors.Is(err, db.ErrNoRow) {
-			return fault.BadRequest("Allocation for resource provider '%s' that does not exist.", id)
-		} else if err != nil {
-			return err
-		}
-		if want, ok := c.Providers[id]; ok && want != touched[id].Generation {
-			return store.ErrGeneration
-		}
-		if err := room(ctx, tx, id, c.Resources[id]); err != nil {
-			return err
-		}
 		for _, class := range slices.Sorted(maps.Keys(c.Resources[id])) {
 			rows = append(rows, placement.Allocation{ConsumerUUID: c.Consumer, ProviderUUID: id, ResourceClass: class, Used: c.Resources[id][class]})
 		}
 	}
-	if len(rows) == 0 {
-		return nil
-	}
-	return tx.InsertAllocations(ctx, rows)
-}
-
-// room refuses what the provider's inventory has not left.
-func room(ctx context.Context, tx *store.Tx, id string, wanted map[string]int64) error {
-	have, err := tx.HaveClasses(ctx, slices.Sorted(maps.Keys(wanted)))
-	if err != nil {
-		return err
-	}
-	invs, err := tx.Inventories(ctx, id)
-	if err != nil {
-		return err
-	}
-	used, err := tx.UsedClasses(ctx, id)
-	if err != nil {
-		return err
-	}
-	for _, class := range slices.Sorted(maps.Keys(wanted)) {
-		if !have[class] {
-			return fault.BadRequest("Unable to allocate inventory for resource provider %s: No such resource class %s.", id, class)
-		}
-		i := slices.IndexFunc(invs, func(i placement.Inventory) bool { return i.ResourceClass == class })
-		if i < 0 {
-			return noRoom(id, class, "The requested class is not in the inventory.")
-		}
-		if !invs[i].Fits(wanted[class]) {
-			return noRoom(id, class, "The requested amount would violate inventory constraints.")
-		}
-		if used[class]+wanted[class] > invs[i].Capacity() {
-			return noRoom(id, class, "The requested amount would exceed the capacity.")
-		}
-	}
-	return nil
-}
-
-func noRoom(id, class, why string) error {
-	return fault.Conflict("Unable to allocate inventory: Unable to create allocation for '%s' on resource provider '%s'. %s", class, id, why)
-}
-
-func touch(ctx context.Context, tx *store.Tx, id string, touched map[string]placement.ResourceProvider) error {
-	if _, done := touched[id]; done {
-		return nil
-	}
-	p, err := tx.Provider(ctx, id)
-	if err != nil {
-		return err
-	}
-	touched[id] = p
-	return nil
+	return rows
 }
 
 // DeleteAllocations takes back all that a consumer has.
 func (s *Service) DeleteAllocations(ctx context.Context, consumer string) error {
-	return conflict(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		touched := map[string]placement.ResourceProvider{}
+	return s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
 		rows, err := tx.AllocationsOf(ctx, consumer)
 		if err != nil {
 			return err
@@ -206,43 +158,24 @@ func (s *Service) DeleteAllocations(ctx context.Context, consumer string) error 
 		if len(rows) == 0 {
 			return fault.NotFound("No allocations for consumer '%s'", consumer)
 		}
-		if err := s.release(ctx, tx, placement.Claim{Consumer: consumer}, touched); err != nil {
+		for _, r := range rows {
+			if err := tx.Touch(ctx, r.ProviderUUID); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.DeleteAllocations(ctx, consumer); err != nil {
 			return err
 		}
-		return bumpAll(ctx, tx, touched)
-	}))
+		return tx.DeleteConsumer(ctx, consumer)
+	})
 }
 
-// Reshape replaces inventories and allocations together, in one transaction.
-func (s *Service) Reshape(ctx context.Context, generations map[string]int64, invs map[string]map[string]placement.Inventory, claims []placement.Claim) error {
-	return conflict(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		touched := map[string]placement.ResourceProvider{}
-		for id, g := range generations {
-			err := touch(ctx, tx, id, touched)
-			if errors.Is(err, db.ErrNoRow) {
-				return fault.BadRequest("Resource provider %s in inventories not found: No resource provider with uuid %s found", id, id)
-			} else if err != nil {
-				return err
-			}
-			if touched[id].Generation != g {
-				return store.ErrGeneration
-			}
-		}
-		for _, c := range claims {
-			if err := s.release(ctx, tx, c, touched); err != nil {
-				return err
-			}
-		}
-		for _, id := range slices.Sorted(maps.Keys(invs)) {
-			if err := s.replace(ctx, tx, id, invs[id]); err != nil {
-				return fmt.Errorf("reshape: %w", err)
-			}
-		}
-		for _, c := range claims {
-			if err := s.claim(ctx, tx, c, touched); err != nil {
-				return err
-			}
-		}
-		return bumpAll(ctx, tx, touched)
-	}))
+// invalid is told of providers that have none of the classes asked of them.
+func invalid(classes, providers []string) error {
+	return fault.Conflict("Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.",
+		strings.Join(classes, ", "), strings.Join(providers, ", "))
+}
+
+func noRoom(id, class, why string) error {
+	return fault.Conflict("Unable to allocate inventory: Unable to create allocation for '%s' on resource provider '%s'. The requested amount would %s.", class, id, why)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"nacre/internal/oslo/fault"
 	"nacre/internal/placement"
@@ -23,25 +24,30 @@ func (s *Service) Candidates(ctx context.Context, req placement.CandidateRequest
 	return found, summaries, err
 }
 
-// CheckNames refuses classes and traits that do not exist.
-func (s *Service) CheckNames(ctx context.Context, classes map[string]int64, traits []string) error {
-	for _, name := range slices.Sorted(maps.Keys(classes)) {
+// CheckClasses refuses an amount of a class that does not exist.
+func (s *Service) CheckClasses(ctx context.Context, amounts map[string]int64) error {
+	for _, name := range slices.Sorted(maps.Keys(amounts)) {
 		if slices.Contains(placement.StandardClasses, name) {
 			continue
 		}
 		if _, err := s.ResourceClass(ctx, name); err != nil {
-			return fault.BadRequest("Invalid resource class in resources parameter: No such resource class %s.", name)
+			return badRequest(err, "Invalid resource class in resources parameter: ")
 		}
 	}
-	if len(traits) == 0 {
+	return nil
+}
+
+// CheckTraits refuses names that no trait has.
+func (s *Service) CheckTraits(ctx context.Context, names []string) error {
+	if len(names) == 0 {
 		return nil
 	}
-	have, err := s.store.HaveTraits(ctx, traits)
+	have, err := s.store.HaveTraits(ctx, names)
 	if err != nil {
 		return err
 	}
-	if missing := absent(have, traits); missing != "" {
-		return fault.BadRequest("No such trait(s): %s.", missing)
+	if missing := absent(have, names); len(missing) > 0 {
+		return fault.BadRequest("No such trait(s): %s.", strings.Join(missing, ", "))
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ func (s *Service) ResourceClasses(ctx context.Context) ([]placement.ResourceClas
 func (s *Service) ResourceClass(ctx context.Context, name string) (placement.ResourceClass, error) {
 	c, err := s.store.Class(ctx, name)
 	if errors.Is(err, db.ErrNoRow) {
-		return c, fault.NotFound("No such resource class %s.", name)
+		return c, noClass(name)
 	}
 	return c, err
 }
@@ -35,18 +35,16 @@ func (s *Service) CreateResourceClass(ctx context.Context, name string) (created
 
 // RenameResourceClass gives a class of a user's own another name; before 1.7.
 func (s *Service) RenameResourceClass(ctx context.Context, from, to string) error {
+	if _, err := s.ResourceClass(ctx, from); err != nil {
+		return err
+	}
 	if !placement.Custom(from) {
 		return fault.BadRequest("Cannot update standard resource class %s", from)
 	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if used, err := tx.ClassInUse(ctx, from); err != nil {
-			return err
-		} else if used {
-			return fault.Conflict("Cannot rename resource class %s: it is used in inventory.", from)
-		}
-		ok, err := tx.RenameClass(ctx, from, to)
-		if err == nil && !ok {
-			return fault.NotFound("No such resource class %s.", from)
+	err := s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+		found, err := tx.RenameClass(ctx, from, to)
+		if err == nil && !found {
+			return noClass(from)
 		}
 		return err
 	})

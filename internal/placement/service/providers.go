@@ -3,6 +3,9 @@ package service
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
@@ -36,12 +39,21 @@ func (s *Service) CreateResourceProvider(ctx context.Context, id, name, parent s
 	if id == "" {
 		id = uuid.New()
 	}
-	p = placement.ResourceProvider{UUID: id, Name: name, RootUUID: id}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	cannot := func(why string) error {
+		return fault.BadRequest("Unable to create resource provider \"%s\", %s: Object action create failed because: %s", name, id, why)
+	}
+	if name == "" {
+		return p, cannot("name is required")
+	}
+	if parent == id {
+		return p, cannot("parent provider UUID cannot be same as UUID. Please set parent provider UUID to None if there is no parent.")
+	}
+	err = s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+		p = placement.ResourceProvider{UUID: id, Name: name, RootUUID: id}
 		if parent != "" {
 			up, err := tx.Provider(ctx, parent)
-			if errors.Is(err, db.ErrNoRow) || parent == id {
-				return fault.BadRequest("Unable to create resource provider \"%s\", %s: Object action create failed because: parent provider UUID does not exist.", name, id)
+			if errors.Is(err, db.ErrNoRow) {
+				return cannot("parent provider UUID does not exist.")
 			} else if err != nil {
 				return err
 			}
@@ -67,7 +79,7 @@ func (s *Service) duplicate(ctx context.Context, id, name string) error {
 // UpdateResourceProvider renames a provider and, when reparent, moves it below
 // parent ("" makes it a root). Before 1.37 a provider that has a parent stays.
 func (s *Service) UpdateResourceProvider(ctx context.Context, id, name string, reparent bool, parent string, mayMove bool) (p placement.ResourceProvider, err error) {
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if p, err = tx.Provider(ctx, id); err != nil {
 			return err
 		}
@@ -82,9 +94,9 @@ func (s *Service) UpdateResourceProvider(ctx context.Context, id, name string, r
 	})
 	switch {
 	case errors.Is(err, db.ErrDuplicate):
-		return p, fault.Conflict("Conflicting resource provider name: %s already exists.", name).As(CodeDuplicateName)
+		return p, fault.Conflict("Conflicting resource provider %s already exists.", name).As(CodeDuplicateName)
 	case errors.Is(err, db.ErrNoRow):
-		return p, fault.NotFound("No resource provider with uuid %s found", id)
+		return p, noProvider(id)
 	case err != nil:
 		return p, err
 	}
@@ -93,8 +105,8 @@ func (s *Service) UpdateResourceProvider(ctx context.Context, id, name string, r
 
 // move changes p's parent and returns its new root, or "" when nothing moves.
 func (s *Service) move(ctx context.Context, tx *store.Tx, p *placement.ResourceProvider, parent string, mayMove bool) (string, error) {
-	cannot := func(why string) error {
-		return fault.BadRequest("Unable to save resource provider %s: Object action update failed because: %s", p.UUID, why)
+	cannot := func(action, why string) error {
+		return fault.BadRequest("Unable to save resource provider %s: Object action %s failed because: %s", p.UUID, action, why)
 	}
 	had := ""
 	if p.ParentUUID != nil {
@@ -103,28 +115,28 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, p *placement.ResourceP
 	if parent == had {
 		return "", nil
 	}
-	if had != "" && !mayMove {
-		if parent == "" {
-			return "", cannot("un-parenting a provider is not currently allowed.")
-		}
-		return "", cannot("re-parenting a provider is not currently allowed.")
-	}
 	if parent == "" {
+		if !mayMove {
+			return "", cannot("update", "un-parenting a provider is not currently allowed.")
+		}
 		p.ParentUUID = nil
 		return p.UUID, nil
 	}
 	up, err := tx.Provider(ctx, parent)
 	if errors.Is(err, db.ErrNoRow) {
-		return "", cannot("parent provider UUID does not exist.")
+		return "", cannot("create", "parent provider UUID does not exist.")
 	} else if err != nil {
 		return "", err
+	}
+	if had != "" && !mayMove {
+		return "", cannot("update", "re-parenting a provider is not currently allowed.")
 	}
 	below, err := tx.Descendants(ctx, p.UUID)
 	if err != nil {
 		return "", err
 	}
 	if below[parent] {
-		return "", cannot("creating loop in the provider tree is not allowed.")
+		return "", cannot("update", "creating loop in the provider tree is not allowed.")
 	}
 	p.ParentUUID = &parent
 	return up.RootUUID, nil
@@ -132,7 +144,7 @@ func (s *Service) move(ctx context.Context, tx *store.Tx, p *placement.ResourceP
 
 // DeleteResourceProvider removes a provider that has neither children nor allocations.
 func (s *Service) DeleteResourceProvider(ctx context.Context, id string) error {
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	return s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if _, err := tx.Provider(ctx, id); errors.Is(err, db.ErrNoRow) {
 			return fault.NotFound("No resource provider with uuid %s found for delete", id)
 		} else if err != nil {
@@ -158,59 +170,62 @@ func (s *Service) DeleteResourceProvider(ctx context.Context, id string) error {
 
 // SetTraits replaces a provider's traits. generation is what the caller believes it to be.
 func (s *Service) SetTraits(ctx context.Context, id string, generation int64, names []string) error {
-	have, err := s.store.HaveTraits(ctx, names)
-	if err != nil {
-		return err
-	}
-	if missing := absent(have, names); missing != "" {
-		return fault.BadRequest("No such trait %s", missing)
-	}
-	return conflict(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.Bump(ctx, id, generation); err != nil {
-			return err
-		}
-		return tx.SetTraits(ctx, id, names)
-	}))
+	return s.setTraits(ctx, id, &generation, names)
 }
 
-// absent lists, joined, the names that are not there.
-func absent(have map[string]bool, names []string) string {
-	out := ""
+// DeleteTraits takes all traits from a provider.
+func (s *Service) DeleteTraits(ctx context.Context, id string) error {
+	return s.setTraits(ctx, id, nil, nil)
+}
+
+// errSame ends a change that would change nothing.
+var errSame = errors.New("nothing changes")
+
+func (s *Service) setTraits(ctx context.Context, id string, generation *int64, names []string) error {
+	err := s.changeProvider(ctx, id, generation, errChanged, func(ctx context.Context, tx *store.Tx) error {
+		have, err := tx.HaveTraits(ctx, names)
+		if err != nil {
+			return err
+		}
+		if missing := absent(have, names); len(missing) > 0 {
+			return fault.BadRequest("No such trait %s", strings.Join(missing, ", "))
+		}
+		had, err := tx.TraitsOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		if maps.Equal(had, have) {
+			return errSame
+		}
+		return tx.SetTraits(ctx, id, names)
+	})
+	if errors.Is(err, errSame) {
+		return nil
+	}
+	return err
+}
+
+// absent lists the names that are not there, each once.
+func absent(have map[string]bool, names []string) (out []string) {
 	for _, n := range names {
-		if !have[n] {
-			if out != "" {
-				out += ", "
-			}
-			out += n
+		if !have[n] && !slices.Contains(out, n) {
+			out = append(out, n)
 		}
 	}
 	return out
 }
 
-// DeleteTraits takes all traits from a provider.
-func (s *Service) DeleteTraits(ctx context.Context, id string) error {
-	return conflict(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		p, err := tx.Provider(ctx, id)
-		if err != nil {
-			return err
-		}
-		if err := tx.Bump(ctx, id, p.Generation); err != nil {
-			return err
-		}
-		return tx.SetTraits(ctx, id, nil)
-	}))
-}
-
 // SetAggregates replaces a provider's aggregates; generation is nil before 1.19, where it is not raised.
 func (s *Service) SetAggregates(ctx context.Context, id string, generation *int64, uuids []string) error {
-	return conflict(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if generation == nil {
-			if err := tx.Touch(ctx, id); err != nil {
-				return err
-			}
-		} else if err := tx.Bump(ctx, id, *generation); err != nil {
+	if generation != nil {
+		return s.changeProvider(ctx, id, generation, errChanged, func(ctx context.Context, tx *store.Tx) error {
+			return tx.SetAggregates(ctx, id, uuids)
+		})
+	}
+	return s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Touch(ctx, id); err != nil {
 			return err
 		}
 		return tx.SetAggregates(ctx, id, uuids)
-	}))
+	})
 }

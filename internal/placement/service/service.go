@@ -20,6 +20,7 @@ const (
 	CodeInventoryInUse   = "placement.inventory.inuse"
 	CodeProviderInUse    = "placement.resource_provider.inuse"
 	CodeParent           = "placement.resource_provider.cannot_delete_parent"
+	CodeProviderNotFound = "placement.resource_provider.not_found"
 	CodeBadValue         = "placement.query.bad_value"
 	CodeDuplicateKey     = "placement.query.duplicate_key"
 	CodeMissingValue     = "placement.query.missing_value"
@@ -90,7 +91,7 @@ func (s *Service) refresh(ctx context.Context) error {
 func (s *Service) ResourceProvider(ctx context.Context, uuid string) (placement.ResourceProvider, error) {
 	p, err := s.store.Provider(ctx, uuid)
 	if errors.Is(err, db.ErrNoRow) {
-		return p, fault.NotFound("No resource provider with uuid %s found", uuid)
+		return p, noProvider(uuid)
 	}
 	return p, err
 }
@@ -100,7 +101,7 @@ func (s *Service) State(ctx context.Context, uuid string) (st placement.Provider
 	err = s.read(ctx, func(snap *placement.Snapshot) error {
 		p := snap.Providers[uuid]
 		if p == nil {
-			return fault.NotFound("No resource provider with uuid %s found", uuid)
+			return noProvider(uuid)
 		}
 		st = *p
 		return nil
@@ -108,10 +109,43 @@ func (s *Service) State(ctx context.Context, uuid string) (st placement.Provider
 	return st, err
 }
 
-// conflict words what a write found changed.
-func conflict(err error) error {
-	if errors.Is(err, store.ErrGeneration) {
-		return fault.Conflict("resource provider generation conflict").As(CodeConcurrentUpdate)
-	}
-	return err
+// The conflicts of a write that was told an older generation.
+var (
+	errMoved   = fault.Conflict("resource provider generation conflict").As(CodeConcurrentUpdate)
+	errChanged = fault.Conflict("Resource provider's generation already changed. Please update the generation and try again.").As(CodeConcurrentUpdate)
+)
+
+// change runs fn as the only one who changes providers.
+func (s *Service) change(ctx context.Context, fn func(ctx context.Context, tx *store.Tx) error) error {
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Alone(ctx); err != nil {
+			return err
+		}
+		return fn(ctx, tx)
+	})
+}
+
+// changeProvider changes one provider and raises its generation. generation is
+// what the caller believes it to be, nil when it does not say; stale is the
+// fault when that is wrong.
+func (s *Service) changeProvider(ctx context.Context, id string, generation *int64, stale error, fn func(ctx context.Context, tx *store.Tx) error) error {
+	return s.change(ctx, func(ctx context.Context, tx *store.Tx) error {
+		p, err := tx.Provider(ctx, id)
+		if errors.Is(err, db.ErrNoRow) {
+			return noProvider(id)
+		} else if err != nil {
+			return err
+		}
+		if generation != nil && *generation != p.Generation {
+			return stale
+		}
+		if err := fn(ctx, tx); err != nil {
+			return err
+		}
+		return tx.Bump(ctx, id, p.Generation)
+	})
+}
+
+func noProvider(uuid string) error {
+	return fault.NotFound("No resource provider with uuid %s found", uuid)
 }

@@ -61,6 +61,9 @@ func (tx *Tx) DeleteAllocations(ctx context.Context, consumer string) (int64, er
 
 // InsertAllocations adds allocations.
 func (tx *Tx) InsertAllocations(ctx context.Context, rows []placement.Allocation) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	now := tx.s.clock.Now()
 	for i := range rows {
 		rows[i].UpdatedAt = now

@@ -33,10 +33,24 @@ func (tx *Tx) InsertClass(ctx context.Context, name string) error {
 	})
 }
 
-// RenameClass gives a class another name; false when there is none.
-func (tx *Tx) RenameClass(ctx context.Context, from, to string) (bool, error) {
-	n, err := db.Exec(ctx, tx, `UPDATE resource_classes SET name = ?, updated_at = ? WHERE name = ?`, to, tx.s.clock.Now(), from)
-	return n > 0, err
+// RenameClass gives a class another name, in inventories and allocations too;
+// false when there is none, db.ErrDuplicate when the new name is taken.
+func (tx *Tx) RenameClass(ctx context.Context, from, to string) (found bool, err error) {
+	err = tx.Try(ctx, func() error {
+		n, err := db.Exec(ctx, tx, `UPDATE resource_classes SET name = ?, updated_at = ? WHERE name = ?`, to, tx.s.clock.Now(), from)
+		found = n > 0
+		return err
+	})
+	if err != nil || !found {
+		return false, err
+	}
+	for _, table := range []string{"inventories", "allocations"} {
+		if _, err := db.Exec(ctx, tx, `UPDATE `+table+` SET resource_class = ? WHERE resource_class = ?`, to, from); err != nil {
+			return false, err
+		}
+	}
+	_, err = tx.next(ctx, 1)
+	return true, err
 }
 
 // ClassInUse reports whether any inventory is of the class.

@@ -56,7 +56,7 @@ func (tx *Tx) UpdateProvider(ctx context.Context, p placement.ResourceProvider, 
 	return nil
 }
 
-// Descendants reports whether candidate lies below uuid, or is it.
+// Descendants are the providers below uuid, and itself.
 func (tx *Tx) Descendants(ctx context.Context, uuid string) (map[string]bool, error) {
 	all := map[string]bool{}
 	for level := []string{uuid}; len(level) > 0; {
@@ -104,13 +104,13 @@ func (tx *Tx) Bump(ctx context.Context, uuid string, generation int64) error {
 	return err
 }
 
-// Touch marks a provider as changed without a new generation.
+// Touch has readers look at a provider again that keeps its generation.
 func (tx *Tx) Touch(ctx context.Context, uuid string) error {
 	seq, err := tx.next(ctx, 0)
 	if err != nil {
 		return err
 	}
-	_, err = db.Exec(ctx, tx, `UPDATE resource_providers SET seq = ?, updated_at = ? WHERE uuid = ?`, seq, tx.s.clock.Now(), uuid)
+	_, err = db.Exec(ctx, tx, `UPDATE resource_providers SET seq = ? WHERE uuid = ?`, seq, uuid)
 	return err
 }
 

@@ -91,6 +91,13 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return fn(ctx, &Tx{Tx: tx, s: s}) })
 }
 
+// Alone waits until no other transaction changes providers. What is read from
+// then on stays true until the end.
+func (tx *Tx) Alone(ctx context.Context) error {
+	_, err := tx.next(ctx, 0)
+	return err
+}
+
 // next is the transaction's sequence number. Taking it serialises all writers
 // of providers, so that a reader who has seen a number has seen all before it.
 func (tx *Tx) next(ctx context.Context, structure int) (int64, error) {

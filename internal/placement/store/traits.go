@@ -24,6 +24,21 @@ func (s *Store) HaveTraits(ctx context.Context, names []string) (map[string]bool
 	return have(ctx, s.db, `SELECT name FROM traits WHERE name IN (?)`, names)
 }
 
+// HaveTraits says which of the names are traits, within the transaction.
+func (tx *Tx) HaveTraits(ctx context.Context, names []string) (map[string]bool, error) {
+	return have(ctx, tx, `SELECT name FROM traits WHERE name IN (?)`, names)
+}
+
+// TraitsOf are the traits of a provider.
+func (tx *Tx) TraitsOf(ctx context.Context, provider string) (map[string]bool, error) {
+	rows, err := db.All(ctx, tx, rpTraits.Select("provider_uuid = ?", provider))
+	out := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		out[r.Trait] = true
+	}
+	return out, err
+}
+
 // InsertTrait adds a trait; db.ErrDuplicate when it is there.
 func (tx *Tx) InsertTrait(ctx context.Context, name string) error {
 	return tx.Try(ctx, func() error {
