@@ -44,7 +44,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 // table is every route, by resource.
 func (a *API) table() httpapi.Table {
 	return slices.Concat(
-		a.serverRoutes(), a.serverActionRoutes(), a.consoleRoutes(), a.serverSecurityGroupRoutes(), a.externalEventRoutes(),
+		a.serverRoutes(), a.serverActionRoutes(), a.consoleRoutes(), a.diagnosticsRoutes(), a.serverSecurityGroupRoutes(), a.externalEventRoutes(),
 		a.flavorRoutes(), a.extraSpecRoutes(), a.keypairRoutes(), a.quotaRoutes(), a.limitRoutes(),
 		a.serviceRoutes(), a.hypervisorRoutes(), a.zoneRoutes(), a.aggregateRoutes(),
 		a.metadataRoutes(), a.tagRoutes(), a.ipRoutes(), a.instanceActionRoutes(), a.passwordRoutes(),

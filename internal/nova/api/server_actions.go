@@ -33,6 +33,7 @@ func (a *API) serverActionRoutes() httpapi.Table {
 			httpapi.OnJSON(a.svc.Server, a.addSecurityGroup)),
 		a.action("removeSecurityGroup", 202, "os_compute_api:os-security-groups:remove", member, versioned("remove_security_group", "2.1"),
 			httpapi.OnJSON(a.svc.Server, a.removeSecurityGroup)),
+		a.power("forceDelete", "os_compute_api:os-deferred-delete:force", "force_delete", a.svc.DeleteServer),
 		a.action("resetNetwork", 410, "", "", nil, httpapi.Get(gone)),
 	}
 }
