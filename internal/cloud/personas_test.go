@@ -91,7 +91,7 @@ func target(p cloudtest.Persona, ids map[cloudtest.Persona]auth.Identity) policy
 	}
 	t := policy.Target{"project_id": owner.ProjectID, "tenant_id": owner.ProjectID, "user_id": owner.UserID, "owner": owner.ProjectID,
 		"network:tenant_id": owner.ProjectID, "network:project_id": owner.ProjectID, "network_owner": owner.ProjectID,
-		"ext_parent:tenant_id": owner.ProjectID, "security_group:tenant_id": owner.ProjectID, "member_id": owner.ProjectID}
+		"ext_parent:tenant_id": owner.ProjectID, "security_group:tenant_id": owner.ProjectID, "security_group:project_id": owner.ProjectID, "member_id": owner.ProjectID}
 	for _, kind := range []string{"user", "project", "trust", "credential", "token", "role", "group", "domain"} {
 		t["target."+kind+".domain_id"] = owner.UserDomainID
 	}
