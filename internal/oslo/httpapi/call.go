@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"nacre/internal/oslo/auth"
@@ -86,6 +87,9 @@ func baseURL(r *http.Request) string {
 	return scheme + "://" + strings.TrimSpace(host) + r.Header.Get("X-Forwarded-Prefix")
 }
 
+// nul finds U+0000 in a JSON text, which no SQL engine keeps.
+var nul = regexp.MustCompile(`\x00|(?:^|[^\\])(?:\\\\)*\\u0000`)
+
 // readBody takes the body within the service's limit.
 func (c *Call) readBody() error {
 	if c.R.Body == nil {
@@ -98,6 +102,9 @@ func (c *Call) readBody() error {
 	}
 	if int64(len(data)) > limit {
 		return fault.TooLarge("Request is too large.").As("body")
+	}
+	if nul.Match(data) {
+		return errBadJSON
 	}
 	if c.Body = data; len(data) == 0 && c.api.svc.EmptyBody != "" {
 		c.Body = []byte(c.api.svc.EmptyBody)

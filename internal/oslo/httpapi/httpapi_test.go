@@ -130,6 +130,8 @@ func TestServe(t *testing.T) {
 		"extra":             {"POST", "/v2.1/things", "m", "", `{"thing": {"name": "a", "zz": 1, "y": 2}}`, 400, `('y', 'zz' were unexpected)`},
 		"not JSON":          {"POST", "/v2.1/things", "m", "", `{nope`, 400, `Malformed JSON`},
 		"empty":             {"POST", "/v2.1/things", "m", "", ``, 400, `malformed`},
+		"NUL in the body":   {"POST", "/v2.1/things", "m", "", `{"thing": {"name": "a\\\u0000"}}`, 400, `Malformed JSON`},
+		"NUL in the path":   {"GET", "/v2.1/things/t1%00", "m", "", "", 404, ``},
 		"too large":         {"POST", "/v2.1/things", "m", "", `{"thing": "` + strings.Repeat("x", 300) + `"}`, 413, `too large`},
 		"show":              {"GET", "/v2.1/things/t1", "m", "2.5", "", 200, `"tags":["x"]`},
 		"older show":        {"GET", "/v2.1/things/t1", "m", "2.4", "", 200, `"name":"t1"}`},

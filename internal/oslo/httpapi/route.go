@@ -129,3 +129,6 @@ func OnRaw[T Owned](find func(ctx context.Context, id string) (T, error), f func
 func finder[T Owned](find func(ctx context.Context, id string) (T, error)) func(c *Call) (any, error) {
 	return func(c *Call) (any, error) { return find(c.Ctx(), c.firstParam()) }
 }
+
+// TakesBody reports whether the route reads a JSON body.
+func (r Route) TakesBody() bool { return r.Do.body }

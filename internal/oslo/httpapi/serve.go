@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
@@ -89,7 +90,7 @@ func (a *API) serve(c *Call) {
 		return
 	}
 	query, err := url.ParseQuery(c.R.URL.RawQuery)
-	if err != nil {
+	if err != nil || strings.Contains(c.R.URL.RawQuery, "%00") {
 		c.fail(fault.BadRequest("Invalid query string.").Cause(err))
 		return
 	}
@@ -127,6 +128,9 @@ func (a *API) serve(c *Call) {
 // match finds the rows of the request's path; inside tells whether it lies below the prefix.
 func (a *API) match(c *Call) (rs []*Route, inside bool) {
 	path := c.R.URL.EscapedPath()
+	if strings.Contains(c.R.URL.Path, "\x00") || !utf8.ValidString(c.R.URL.Path) {
+		return nil, strings.HasPrefix(path, a.svc.Prefix) // no SQL engine keeps such text, so nothing has such a name
+	}
 	if a.svc.TrimSlash && len(path) > 1 {
 		path = strings.TrimRight(path, "/")
 	}

@@ -1,0 +1,126 @@
+package cloud_test
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"nacre/internal/cloudtest"
+	"nacre/internal/oslo/httpapi"
+)
+
+// badBodies are texts that no operation can mean.
+var badBodies = map[string]string{
+	"not JSON":      `{nope`,
+	"a list":        `[1, 2]`,
+	"null":          `null`,
+	"a string":      `"text"`,
+	"bad UTF-8":     "{\"\xff\xfe\": \"\xc3\x28\"}",
+	"deep":          strings.Repeat(`{"a":`, 20000) + "1" + strings.Repeat("}", 20000),
+	"wide":          `{"a": [` + strings.Repeat("0,", 20000) + `0]}`,
+	"huge number":   `{"a": 1e999999}`,
+	"NUL":           "{\"a\": \"\\u0000\"}",
+	"unknown field": `{"nacre_no_such_field": {"x": 1}}`,
+}
+
+// badIDs are identifiers that no resource has.
+var badIDs = []string{"x", "00000000-0000-0000-0000-000000000000", strings.Repeat("9", 4000), "%00", "..%2f..%2fetc%2fpasswd", "%27%20OR%201=1--", "%F0%9F%92%A9"}
+
+// TestBadInput sends every route of every service what it cannot mean, as the
+// administrator: the answer is never a 5xx, and a malformed body never a success.
+func TestBadInput(t *testing.T) {
+	c := cloudtest.Start(t, 1)
+	c.People()
+	token := c.Token(cloudtest.Admin)
+	for service, api := range c.APIs {
+		for _, r := range api.Table() {
+			if r.Public || r.RawBody || service == "keystone" && strings.Contains(r.Path, "/auth/tokens") && r.Method == "DELETE" {
+				continue
+			}
+			for _, id := range badIDs {
+				w := send(api, r, token, parameter.ReplaceAllString(r.Path, id), "")
+				if w.Code >= 500 {
+					t.Errorf("%s %s %s with the ID %.40q: %d %s", service, r.Method, r.Path, id, w.Code, w.Body)
+				}
+			}
+			if r.Method != "POST" && r.Method != "PUT" && r.Method != "PATCH" {
+				continue
+			}
+			for name, body := range badBodies {
+				path := parameter.ReplaceAllString(r.Path, "00000000-0000-0000-0000-000000000000")
+				w := send(api, r, token, path, body)
+				if w.Code >= 500 {
+					t.Errorf("%s %s %s %s with %s: %d %s", service, r.Method, r.Path, r.Action, name, w.Code, w.Body)
+				}
+				if w.Code < 300 && r.TakesBody() && !lenient[service+" "+r.Method+" "+r.Path] {
+					t.Errorf("%s %s %s %s accepts %s: %d %.200s", service, r.Method, r.Path, r.Action, name, w.Code, w.Body)
+				}
+			}
+		}
+	}
+}
+
+// lenient operations make something of any object, as the original does.
+var lenient = map[string]bool{"keystone POST /v3/regions": true}
+
+// TestBadHeaders sends what headers and addresses must not say.
+func TestBadHeaders(t *testing.T) {
+	c := cloudtest.Start(t, 1)
+	c.People()
+	token := c.Token(cloudtest.Member)
+	for name, tc := range map[string]struct {
+		service, path, header, value string
+		status                       int
+		want                         string
+	}{
+		"token of another kind":    {"nova", "/v2.1/servers", "X-Auth-Token", "gAAAAABm", 401, "requires authentication"},
+		"token cut short":          {"nova", "/v2.1/servers", "X-Auth-Token", token[:len(token)-3], 401, "requires authentication"},
+		"token with control chars": {"neutron", "/v2.0/networks", "X-Auth-Token", token + "\x01", 401, "requires authentication"},
+		"endless token":            {"glance", "/v2/images", "X-Auth-Token", strings.Repeat("A", 60000), 401, ""},
+		"bad service token":        {"nova", "/v2.1/servers", "X-Service-Token", "bad", 401, "requires authentication"},
+		"version of nothing":       {"nova", "/v2.1/servers", "OpenStack-API-Version", "compute two", 400, "two"},
+		"version too high":         {"nova", "/v2.1/servers", "OpenStack-API-Version", "compute 2.999", 406, "Minimum is 2.1"},
+		"version too low":          {"nova", "/v2.1/servers", "OpenStack-API-Version", "compute 1.9", 406, "Minimum is 2.1"},
+		"older version header":     {"nova", "/v2.1/servers", "X-OpenStack-Nova-API-Version", "9.9", 406, "Minimum is 2.1"},
+		"placement version":        {"placement", "/resource_providers", "OpenStack-API-Version", "placement 1.99", 406, "Unacceptable version header"},
+		"identity of the client's": {"nova", "/v2.1/servers?all_tenants=1", "X-Roles", "admin", 403, ""},
+		"project of the client's":  {"nova", "/v2.1/os-quota-sets/" + c.IDs["two"], "X-Project-Id", c.IDs["two"], 403, ""},
+		"bad marker":               {"nova", "/v2.1/servers?marker=nope", "", "", 400, "marker"},
+		"bad limit":                {"nova", "/v2.1/servers?limit=-1", "", "", 400, "limit"},
+		"bad sort":                 {"nova", "/v2.1/servers?sort_key=password", "", "", 400, ""},
+		"bad limit of networks":    {"neutron", "/v2.0/networks?limit=x", "", "", 400, "limit"},
+		"bad marker of images":     {"glance", "/v2/images?marker=nope", "", "", 400, ""},
+		"bad sort of images":       {"glance", "/v2/images?sort_key=nope", "", "", 400, ""},
+		"endless query":            {"neutron", "/v2.0/networks?name=" + strings.Repeat("x", 20000), "", "", 414, ""},
+		"NUL in the query":         {"neutron", "/v2.0/networks?name=%00", "", "", 400, ""},
+		"query that is none":       {"nova", "/v2.1/servers?%zz", "", "", 400, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "http://127.0.0.1"+tc.path, nil)
+			r.Header.Set("X-Auth-Token", token)
+			if tc.header != "" {
+				r.Header[http.CanonicalHeaderKey(tc.header)] = []string{tc.value}
+			}
+			w := httptest.NewRecorder()
+			c.APIs[tc.service].ServeHTTP(w, r)
+			if w.Code != tc.status || !strings.Contains(w.Body.String(), tc.want) {
+				t.Errorf("%d %.300s, want %d with %q", w.Code, w.Body, tc.status, tc.want)
+			}
+		})
+	}
+}
+
+// send sends a body to a route, within its action's key where it has one.
+func send(api *httpapi.API, r httpapi.Route, token, path, body string) *httptest.ResponseRecorder {
+	if r.Action != "" && body != "" && body[0] != '{' {
+		body = `{"` + r.Action + `": ` + body + `}`
+	}
+	req := httptest.NewRequest(r.Method, "http://127.0.0.1"+path, bytes.NewReader([]byte(body)))
+	req.Header.Set("X-Auth-Token", token)
+	req.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	api.ServeHTTP(w, req)
+	return w
+}
