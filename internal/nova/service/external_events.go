@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/rpcapi"
+	"nacre/internal/nova/store"
 	"nacre/internal/oslo/db"
 )
 
@@ -60,14 +62,31 @@ func (s *Service) externalEvent(ctx context.Context, srv nova.Server, e External
 	return EventUnmet, nil
 }
 
-// RefreshNetworks reads a server's ports from Neutron into its row.
+// RefreshNetworks reads a server's ports from Neutron into its row. A server
+// that is being built is left to its flow.
 func (s *Service) RefreshNetworks(ctx context.Context, srv nova.Server) error {
+	if srv.VMState == nova.Building {
+		return nil
+	}
 	vifs, err := s.networks.VIFs(ctx, srv)
 	if err != nil {
 		return fmt.Errorf("ports of %s: %w", srv.ID, err)
 	}
-	srv.NetworkInfo = vifs
-	return s.store.SetNetworkInfo(ctx, srv)
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		now, err := tx.Server(ctx, srv.ID)
+		if err != nil {
+			return skipMissing(err)
+		}
+		for i, v := range vifs {
+			had, known := now.VIF(v.PortID)
+			vifs[i].Tag, vifs[i].Created = had.Tag, had.Created
+			if !known {
+				vifs[i].Created = !slices.Contains(now.Wishes.Ports, v.PortID)
+			}
+		}
+		now.NetworkInfo = vifs
+		return tx.SetNetworkInfo(ctx, now)
+	})
 }
 
 // portDeleted unplugs a port that Neutron has deleted under a server.

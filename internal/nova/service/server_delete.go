@@ -36,6 +36,7 @@ func (s *Service) DeleteServer(ctx context.Context, srv nova.Server) error {
 			func() error { return s.creates.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 			func() error { return s.powers.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 			func() error { return s.forced.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
+			func() error { return s.attaches.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 		} {
 			if err := cancel(); err != nil {
 				return fmt.Errorf("cancel: %w", err)
@@ -90,12 +91,12 @@ func again(ctx context.Context, err error) error {
 
 // awaitOthers waits until the flows that the deletion cancelled have undone what they did.
 func (s *Service) awaitOthers(ctx context.Context, st *serverDelete) error {
-	live, err := s.creates.Live(ctx, s.store.DB(), st.ServerID)
-	if err != nil {
-		return again(ctx, err)
-	}
-	if live {
-		return flow.Retry(errors.New("the server is still being built"), 100*time.Millisecond)
+	for _, live := range []func(context.Context, db.Q, string) (bool, error){s.creates.Live, s.attaches.Live, s.detaches.Live} {
+		if busy, err := live(ctx, s.store.DB(), st.ServerID); err != nil {
+			return again(ctx, err)
+		} else if busy {
+			return flow.Retry(errors.New("another flow of the server still undoes what it did"), 100*time.Millisecond)
+		}
 	}
 	return nil
 }

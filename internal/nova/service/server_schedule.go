@@ -172,7 +172,7 @@ func tenantReason(srv nova.Server, req scheduler.Request, ask nova.ClaimRequest,
 		}
 	}
 	switch {
-	case a.Offered == 0:
+	case a.Offered == 0 && a.Hosts > 0:
 		return "No host has room for the flavor " + srv.Flavor.Name + " now."
 	case lacking["availability_zone"] > 0:
 		return fmt.Sprintf("There are not enough hosts available in the availability zone %s.", req.Zone)

@@ -291,8 +291,8 @@ func (s *Store) SetPower(ctx context.Context, id string, power nova.PowerState) 
 }
 
 // SetNetworkInfo writes what Neutron says of a server's ports.
-func (s *Store) SetNetworkInfo(ctx context.Context, srv nova.Server) error {
-	_, err := servers.Update(ctx, s.db, srv, "network_info")
+func (tx *Tx) SetNetworkInfo(ctx context.Context, srv nova.Server) error {
+	_, err := servers.Update(ctx, tx, srv, "network_info")
 	return err
 }
 
