@@ -11,7 +11,9 @@ import (
 	"nacre/internal/nova"
 	"nacre/internal/nova/novatest"
 	"nacre/internal/nova/store"
+	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/flow/flowtest"
 	"nacre/internal/oslo/uuid"
@@ -115,9 +117,14 @@ func TestBuildMovesOn(t *testing.T) {
 	}
 }
 
-// Fifty creates race for a quota of ten.
+// Fifty creates race for a quota of ten, on every engine.
 func TestQuotaRace(t *testing.T) {
-	r := newRig(t)
+	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) {
+		raceForQuota(t, newRig(t, func(deps *Deps) { deps.Store = store.New(d, clock.System) }))
+	})
+}
+
+func raceForQuota(t *testing.T, r *rig) {
 	var made, refused atomic.Int32
 	var wg sync.WaitGroup
 	for range 50 {
