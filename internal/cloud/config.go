@@ -20,8 +20,10 @@ type Config struct {
 	Region   string `yaml:"region"`
 	Host     string `yaml:"host"` // this host's name in Nova and Neutron; the machine's when empty
 
-	Database string `yaml:"database"` // URL with {name} for the service; sqlite files in StateDir when empty
-	Bus      string `yaml:"bus"`      // "" in process, nats://…, amqp://user:password@host:5672/vhost
+	Database  string            `yaml:"database"`  // URL with {name} for the service; sqlite files in StateDir when empty
+	Databases map[string]string `yaml:"databases"` // URL by service, for those that Database does not fit
+	Bus       string            `yaml:"bus"`       // "" in process, nats://…, amqp://user:password@host:5672/vhost
+	Sockets   bool              `yaml:"sockets"`   // services of this process call each other over sockets too
 
 	AdminPassword string `yaml:"admin_password"` // of the first run; NACRE_ADMIN_PASSWORD; random when empty
 

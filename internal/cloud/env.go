@@ -38,6 +38,9 @@ type Env struct {
 
 // Database is the URL of a service's own database.
 func (e *Env) Database(name string) string {
+	if url := e.Config.Databases[name]; url != "" {
+		return url
+	}
 	if e.Config.Database != "" {
 		return strings.ReplaceAll(e.Config.Database, "{name}", name)
 	}

@@ -188,7 +188,9 @@ func (c *Cloud) startProcess(ctx context.Context, s Service, p Process) error {
 // serve serves h at a classic port, and to this process without a socket.
 func (c *Cloud) serve(port int, h http.Handler) error {
 	addr := c.Env.HostPort(port)
-	c.Env.Transport.Serve(addr, h)
+	if !c.Env.Config.Sockets {
+		c.Env.Transport.Serve(addr, h)
+	}
 	return c.listen(addr, h)
 }
 

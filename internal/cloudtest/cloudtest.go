@@ -5,6 +5,7 @@ package cloudtest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -160,6 +161,7 @@ type API struct {
 	User
 	base    string
 	version string // the microversion header's value
+	media   string // of bodies; "" is JSON
 }
 
 // Identity is Keystone.
@@ -180,7 +182,7 @@ func (u User) Placement(version string) API { return u.of("placement", "placemen
 func (u User) of(kind, version string) API {
 	for _, s := range cloud.Services {
 		if s.Catalog.Type == kind {
-			return API{u, u.c.Env.URL(s.Catalog.Port) + s.Catalog.Path, version}
+			return API{User: u, base: u.c.Env.URL(s.Catalog.Port) + s.Catalog.Path, version: version}
 		}
 	}
 	u.c.t.Fatalf("there is no service of type %s", kind)
@@ -202,6 +204,12 @@ func (a API) Post(path string, body any) Answer  { return a.Do("POST", path, bod
 func (a API) Put(path string, body any) Answer   { return a.Do("PUT", path, body) }
 func (a API) Patch(path string, body any) Answer { return a.Do("PATCH", path, body) }
 func (a API) Delete(path string) Answer          { return a.Do("DELETE", path, nil) }
+
+// Upload puts bytes as they are.
+func (a API) Upload(path, data string) Answer {
+	a.media = "application/octet-stream"
+	return a.Do("PUT", path, data)
+}
 
 // Do sends a request.
 func (a API) Do(method, path string, body any) Answer {
@@ -225,7 +233,7 @@ func (a API) Do(method, path string, body any) Answer {
 	}
 	req.Header.Set("Accept", "application/json")
 	if len(data) > 0 {
-		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("Content-Type", cmp.Or(a.media, "application/json"))
 	}
 	if t := a.c.Token(a.p); t != "" {
 		req.Header.Set("X-Auth-Token", t)
