@@ -78,7 +78,7 @@ func (s *server) database(t testing.TB) string {
 		t.Fatalf("start %s: %v", s.name, s.err)
 	}
 	if s.dir == "" {
-		t.Skipf("%s is not installed", s.name)
+		t.Fatalf("%s is not installed: install it, or leave it out with NACRE_DBTEST", s.name)
 	}
 	name := fmt.Sprintf("t%d", databases.Add(1))
 	if err := s.admin("CREATE DATABASE " + name); err != nil {
