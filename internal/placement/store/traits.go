@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"nacre/internal/oslo/db"
 	"nacre/internal/placement"
@@ -9,7 +10,7 @@ import (
 
 // Traits lists the traits with a prefix, or those of a list, in use by a provider or not.
 func (s *Store) Traits(ctx context.Context, prefix string, names []string, associated *bool) ([]placement.Trait, error) {
-	q := traits.Select("").OrderBy("name").WhereIf(prefix != "", "substr(name, 1, ?) = ?", len(prefix), prefix)
+	q := traits.Select("").OrderBy("name").WhereIf(prefix != "", "substr(name, 1, ?) = ?", utf8.RuneCountInString(prefix), prefix)
 	if names != nil {
 		q = q.In("name", names)
 	}

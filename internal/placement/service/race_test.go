@@ -1,0 +1,143 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/placement"
+	"nacre/internal/placement/store"
+)
+
+// open is a service of its own on a database, as each process of a cloud has one.
+func open(t *testing.T, d *db.DB) *Service {
+	t.Helper()
+	st, err := store.New(t.Context(), d, clock.System)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return New(Deps{Store: st, Clock: clock.System})
+}
+
+func inventory(total int64) placement.Inventory {
+	return placement.Inventory{Total: total, MinUnit: 1, MaxUnit: total, StepSize: 1, AllocationRatio: 1}
+}
+
+func vcpu(consumer, provider string, n int64) placement.Claim {
+	return placement.Claim{Consumer: consumer, ProjectID: "p", UserID: "u", Resources: map[string]map[string]int64{provider: {"VCPU": n}}}
+}
+
+// TestRace has fifty claims for ten units: ten are served, the others are told
+// that there is no room, and nobody is told to try again.
+func TestRace(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		services := []*Service{open(t, d), open(t, d)}
+		ctx := t.Context()
+		host, err := services[0].CreateResourceProvider(ctx, "", "host", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := services[0].SetInventories(ctx, host.UUID, 0, map[string]placement.Inventory{"VCPU": inventory(10)}, true); err != nil {
+			t.Fatal(err)
+		}
+		var served, full atomic.Int64
+		var wg sync.WaitGroup
+		for i := range 50 {
+			wg.Go(func() {
+				err := services[i%2].Allocate(ctx, vcpu(fmt.Sprintf("00000000-0000-4000-8000-%012d", i), host.UUID, 1))
+				switch {
+				case err == nil:
+					served.Add(1)
+				case fault.Is(err, 409):
+					full.Add(1)
+				default:
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if served.Load() != 10 || full.Load() != 40 {
+			t.Errorf("%d served, %d refused", served.Load(), full.Load())
+		}
+		checkHost(t, services[1], host.UUID)
+	})
+}
+
+// checkHost compares what is told of the host with what is in the database.
+func checkHost(t *testing.T, s *Service, host string) {
+	t.Helper()
+	st, err := s.State(t.Context(), host)
+	if err != nil || st.Used["VCPU"] != 10 || st.Generation != 11 {
+		t.Error(err, st.Used, st.Generation)
+	}
+	rows, who, err := s.AllocationsOn(t.Context(), host)
+	if err != nil || len(rows) != 10 || len(who) != 10 {
+		t.Error(err, len(rows), len(who))
+	}
+}
+
+// TestRaceForGeneration has ten writers who all read generation 0: one wins.
+func TestRaceForGeneration(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		s, ctx := open(t, d), t.Context()
+		host, err := s.CreateResourceProvider(ctx, "", "host", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var won atomic.Int64
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				switch err := s.SetTraits(ctx, host.UUID, 0, []string{"HW_CPU_X86_AVX"}); {
+				case err == nil:
+					won.Add(1)
+				case !fault.Is(err, 409):
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if won.Load() != 1 {
+			t.Errorf("%d won", won.Load())
+		}
+	})
+}
+
+// TestReadersSeeEveryWrite reads through one process what another one writes.
+func TestReadersSeeEveryWrite(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		writer, reader, ctx := open(t, d), open(t, d), t.Context()
+		see := func(what string, want int64, change func(context.Context) error) {
+			t.Helper()
+			if err := change(ctx); err != nil {
+				t.Fatal(what, err)
+			}
+			st, err := reader.State(ctx, "h")
+			if err != nil || st.Used["VCPU"] != want {
+				t.Errorf("after %s: %v %v", what, st.Used, err)
+			}
+		}
+		see("creation", 0, func(ctx context.Context) error {
+			_, err := writer.CreateResourceProvider(ctx, "h", "host", "")
+			return err
+		})
+		see("inventory", 0, func(ctx context.Context) error { return writer.AddInventory(ctx, "h", with("h", "VCPU", 8), true) })
+		see("claim", 3, func(ctx context.Context) error { return writer.Allocate(ctx, vcpu("c", "h", 3)) })
+		see("bigger claim", 5, func(ctx context.Context) error { return writer.Allocate(ctx, vcpu("c", "h", 5)) })
+		see("second claim", 7, func(ctx context.Context) error { return writer.Allocate(ctx, vcpu("d", "h", 2)) })
+		see("release", 2, func(ctx context.Context) error { return writer.DeleteAllocations(ctx, "c") })
+		see("empty claim", 0, func(ctx context.Context) error { return writer.AllocateAll(ctx, []placement.Claim{{Consumer: "d"}}) })
+	})
+}
+
+func with(provider, class string, total int64) placement.Inventory {
+	inv := inventory(total)
+	inv.ProviderUUID, inv.ResourceClass = provider, class
+	return inv
+}
