@@ -259,17 +259,38 @@ func (s *Service) DeleteFloatingIP(ctx context.Context, id string, m Match) erro
 		if err := s.tellOwners(ctx, tx, f, neutron.FloatingIP{}); err != nil {
 			return err
 		}
-		if err := tx.DeleteFloatingIP(ctx, f); err != nil {
-			return err
-		}
-		p, err := tx.Port(ctx, f.FloatingPortID, "")
-		if fault.Is(err, 404) {
-			return nil
-		} else if err != nil {
-			return err
-		}
-		return tx.DeletePort(ctx, p)
+		return removeFloatingIP(ctx, tx, f)
 	})
+}
+
+func removeFloatingIP(ctx context.Context, tx *store.Tx, f neutron.FloatingIP) error {
+	if err := tx.DeleteFloatingIP(ctx, f); err != nil {
+		return err
+	}
+	p, err := tx.Port(ctx, f.FloatingPortID, "")
+	if fault.Is(err, 404) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	return tx.DeletePort(ctx, p)
+}
+
+// dropIdleFloatingIPs removes the floating IPs of a network that lead nowhere.
+func (s *Service) dropIdleFloatingIPs(ctx context.Context, tx *store.Tx, n neutron.Network) error {
+	if !n.External {
+		return nil
+	}
+	idle, err := tx.FloatingIPsWhere(ctx, "floating_network_id = ? AND fixed_port_id = '' AND router_id = ''", n.ID)
+	if err != nil {
+		return err
+	}
+	for _, f := range idle {
+		if err := removeFloatingIP(ctx, tx, f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dropLostFloatingIPs unmaps the floating IPs of addresses that a port loses.

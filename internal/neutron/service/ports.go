@@ -138,7 +138,7 @@ func chooseMAC(ctx context.Context, tx *store.Tx, p *neutron.Port) error {
 func (s *Service) chooseGroups(ctx context.Context, tx *store.Tx, p *neutron.Port, want neutron.Opt[[]string]) error {
 	p.SecurityGroups = []string{}
 	if !want.Set {
-		if !p.PortSecurityEnabled || len(p.FixedIPs) == 0 || p.OfNetwork() {
+		if !p.PortSecurityEnabled || p.OfNetwork() {
 			return nil
 		}
 		id, err := s.ensureDefaultGroup(ctx, tx, p.ProjectID)
@@ -149,7 +149,7 @@ func (s *Service) chooseGroups(ctx context.Context, tx *store.Tx, p *neutron.Por
 }
 
 func (s *Service) setGroups(ctx context.Context, tx *store.Tx, p *neutron.Port, ids []string) error {
-	if len(ids) > 0 && (!p.PortSecurityEnabled || len(p.FixedIPs) == 0) {
+	if len(ids) > 0 && !p.PortSecurityEnabled {
 		return fault.BadRequest("Port security must be enabled and port must have an IP address in order to use security groups.").As("PortSecurityAndIPRequiredForSecurityGroups")
 	}
 	missing, err := tx.MissingGroup(ctx, ids, scope(ctx))
@@ -302,9 +302,6 @@ func (s *Service) changeGroups(ctx context.Context, tx *store.Tx, p *neutron.Por
 	}
 	if !p.PortSecurityEnabled && len(p.SecurityGroups) > 0 {
 		return fault.Conflict("Port has security group associated. Cannot disable port security or IP address until security group is removed.").As("PortSecurityPortHasSecurityGroup")
-	}
-	if r.PortSecurityEnabled.Set && r.PortSecurityEnabled.Value && len(p.SecurityGroups) == 0 && len(p.FixedIPs) > 0 && !p.OfNetwork() {
-		return s.chooseGroups(ctx, tx, p, r.SecurityGroups)
 	}
 	return nil
 }

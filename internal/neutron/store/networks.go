@@ -12,6 +12,10 @@ import (
 // sharedNetworks are the networks that others gave a project access to.
 const sharedNetworks = `SELECT object_id FROM rbac_policies WHERE object_type = 'network' AND target_project IN ('*', ?)`
 
+// openNetworks are those of them that a project may put ports on; what lies on
+// the others, the external ones, it does not see.
+const openNetworks = sharedNetworks + ` AND action = 'access_as_shared'`
+
 var networks = newKind[neutron.Network]("network", "networks", func(project string) (string, []any) {
 	return "project_id = ? OR id IN (" + sharedNetworks + ")", []any{project, project}
 }, map[string]condition{

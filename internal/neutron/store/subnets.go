@@ -13,7 +13,7 @@ import (
 const onNetwork = "project_id = ? OR network_id IN (SELECT id FROM networks WHERE project_id = ?)"
 
 var subnets = newKind[neutron.Subnet]("subnet", "subnets", func(project string) (string, []any) {
-	return onNetwork + " OR network_id IN (" + sharedNetworks + ")", []any{project, project, project}
+	return onNetwork + " OR network_id IN (" + openNetworks + ")", []any{project, project, project}
 }, map[string]condition{
 	"shared": func(values []any) (string, []any, error) {
 		const in = "IN (SELECT object_id FROM rbac_policies WHERE object_type = 'network' AND action = 'access_as_shared')"

@@ -1,0 +1,114 @@
+package api
+
+import (
+	"encoding/json"
+	"testing"
+)
+
+// do sends a request that must be answered with the status, and returns the
+// body, or the resource in it.
+func (c cloud) do(t *testing.T, who, method, path string, body any, want int) map[string]any {
+	t.Helper()
+	status, got := c.call(who, method, path, nil, body)
+	if status != want {
+		t.Fatalf("%s %s: %d %s, want %d", method, path, status, got, want)
+	}
+	var out map[string]any
+	if len(got) > 0 {
+		if err := json.Unmarshal(got, &out); err != nil {
+			t.Fatalf("%v: %s", err, got)
+		}
+	}
+	if len(out) == 1 {
+		for _, v := range out {
+			if one, ok := v.(map[string]any); ok {
+				return one
+			}
+		}
+	}
+	return out
+}
+
+// create makes a resource and returns it.
+func (c cloud) create(t *testing.T, who, collection, name string, attrs map[string]any) map[string]any {
+	t.Helper()
+	return c.do(t, who, "POST", "/v2.0/"+collection, map[string]any{name: attrs}, 201)
+}
+
+func id(resource map[string]any) string { return resource["id"].(string) }
+
+// external makes an external network with a subnet.
+func (c cloud) external(t *testing.T) string {
+	n := c.create(t, "admin", "networks", "network", map[string]any{"router:external": true})
+	c.create(t, "admin", "subnets", "subnet", map[string]any{"network_id": id(n), "ip_version": 4, "cidr": "172.24.4.0/24", "enable_dhcp": false})
+	return id(n)
+}
+
+// TestExternalSubnetsAreHidden: others see an external network, not what lies on it.
+func TestExternalSubnetsAreHidden(t *testing.T) {
+	c := newCloud(t, "vm")
+	ext := c.external(t)
+	c.do(t, "member", "GET", "/v2.0/networks/"+ext, nil, 200)
+	for path, want := range map[string]int{"/v2.0/subnets?network_id=" + ext: 0, "/v2.0/networks?router:external=True": 1} {
+		for _, list := range c.do(t, "member", "GET", path, nil, 200) {
+			if got := len(list.([]any)); got != want {
+				t.Errorf("%s lists %d, want %d", path, got, want)
+			}
+		}
+	}
+}
+
+// TestDeleteExternalNetwork takes floating IPs along that lead nowhere.
+func TestDeleteExternalNetwork(t *testing.T) {
+	c := newCloud(t, "vm")
+	ext := c.external(t)
+	fip := c.create(t, "admin", "floatingips", "floatingip", map[string]any{"floating_network_id": ext})
+	c.do(t, "admin", "DELETE", "/v2.0/networks/"+ext, nil, 204)
+	c.do(t, "admin", "GET", "/v2.0/floatingips/"+id(fip), nil, 404)
+	c.do(t, "admin", "GET", "/v2.0/ports?device_owner=network:floatingip", nil, 200)
+}
+
+// TestServeNetworkWithoutSubnets keeps the agent that an administrator chose.
+func TestServeNetworkWithoutSubnets(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	agents := c.do(t, "admin", "GET", "/v2.0/agents?agent_type=DHCP%20agent", nil, 200)["agents"].([]any)
+	path := "/v2.0/agents/" + id(agents[0].(map[string]any)) + "/dhcp-networks"
+	c.do(t, "admin", "POST", path, map[string]any{"network_id": n}, 201)
+	nets := c.do(t, "admin", "GET", path, nil, 200)["networks"].([]any)
+	if len(nets) != 1 || nets[0].(map[string]any)["id"] != n {
+		t.Fatalf("the agent serves %v", nets)
+	}
+	c.do(t, "admin", "DELETE", path+"/"+n, nil, 204)
+	if left := c.do(t, "admin", "GET", path, nil, 200)["networks"].([]any); len(left) != 0 {
+		t.Fatalf("the agent still serves %v", left)
+	}
+}
+
+// TestGroupsOfPortWithoutAddress: a port has the default group, with or without an address.
+func TestGroupsOfPortWithoutAddress(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	p := c.create(t, "member", "ports", "port", map[string]any{"network_id": n})
+	groups := p["security_groups"].([]any)
+	if len(groups) != 1 {
+		t.Fatalf("the port has the groups %v", groups)
+	}
+	path := "/v2.0/ports/" + id(p)
+	for _, step := range []struct {
+		change map[string]any
+		status int
+		groups int
+	}{
+		{map[string]any{"port_security_enabled": false}, 409, 1},
+		{map[string]any{"port_security_enabled": false, "security_groups": []any{}}, 200, 0},
+		{map[string]any{"security_groups": groups}, 400, 0},
+		{map[string]any{"port_security_enabled": true}, 200, 0},
+		{map[string]any{"security_groups": groups}, 200, 1},
+	} {
+		c.do(t, "member", "PUT", path, map[string]any{"port": step.change}, step.status)
+		if got := c.do(t, "member", "GET", path, nil, 200)["security_groups"].([]any); len(got) != step.groups {
+			t.Fatalf("after %v the port has the groups %v", step.change, got)
+		}
+	}
+}
