@@ -131,7 +131,11 @@ func (c *Call) checkMedia() error {
 // CheckBody validates a JSON text against a schema that a row of the table
 // names, for what a client says elsewhere than in its body.
 func (c *Call) CheckBody(file string, body []byte) error {
-	return c.api.svc.checkBody(c.api.schemas.files[file], body)
+	sch, err := c.api.schemas.of(file)
+	if err != nil {
+		return err
+	}
+	return c.api.svc.checkBody(sch, body)
 }
 
 // decode reads the checked body into v.

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"slices"
 	"strings"
@@ -35,70 +34,6 @@ func (e SchemaError) Field() string {
 		return ""
 	}
 	return e.Path[len(e.Path)-1]
-}
-
-// schemaSet holds every compiled schema of a service by file name.
-type schemaSet struct{ files map[string]*jsonschema.Schema }
-
-func compileSchemas(s Service) (*schemaSet, error) {
-	set := &schemaSet{files: map[string]*jsonschema.Schema{}}
-	comp := jsonschema.NewCompiler()
-	comp.DefaultDraft(jsonschema.Draft4)
-	comp.AssertFormat()
-	for name, check := range formats {
-		comp.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
-	}
-	for name, check := range s.Formats {
-		comp.RegisterFormat(&jsonschema.Format{Name: name, Validate: check})
-	}
-	comp.UseLoader(embedLoader{s.Schemas})
-	for _, t := range []Table{s.Roots, s.Table} {
-		for _, r := range t {
-			for _, use := range []Schemas{r.Bodies, r.Queries} {
-				for _, file := range use {
-					if set.files[file] != nil {
-						continue
-					}
-					sch, err := comp.Compile("embed:///" + file)
-					if err != nil {
-						return nil, fmt.Errorf("schema %s: %w", file, err)
-					}
-					set.files[file] = sch
-				}
-			}
-		}
-	}
-	return set, nil
-}
-
-// embedLoader reads schemas, and what they refer to, from a file system.
-type embedLoader struct{ files fs.FS }
-
-func (l embedLoader) Load(u string) (any, error) {
-	if l.files == nil {
-		return nil, fmt.Errorf("the service has no schema files")
-	}
-	data, err := fs.ReadFile(l.files, strings.TrimPrefix(u, "embed:///"))
-	if err != nil {
-		return nil, err
-	}
-	return jsonschema.UnmarshalJSON(bytes.NewReader(data))
-}
-
-func (set *schemaSet) body(r *Route, v Version) *jsonschema.Schema  { return set.at(r.Bodies, v) }
-func (set *schemaSet) query(r *Route, v Version) *jsonschema.Schema { return set.at(r.Queries, v) }
-
-// at is the schema of the newest version that is not newer than v.
-func (set *schemaSet) at(use Schemas, v Version) *jsonschema.Schema {
-	var best *jsonschema.Schema
-	bestV := Version{-1, -1}
-	for from, file := range use {
-		f, _ := ParseVersion(from)
-		if !v.before(f) && bestV.before(f) {
-			best, bestV = set.files[file], f
-		}
-	}
-	return best
 }
 
 // checkBody validates a JSON text.

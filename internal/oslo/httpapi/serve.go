@@ -352,7 +352,9 @@ func (a *API) enforce(c *Call, row *Route, target policy.Target) error {
 
 // validate checks query and body against the row's schemas of this version.
 func (a *API) validate(c *Call, row *Route) error {
-	if s := a.schemas.query(row, c.Version); s != nil {
+	if s, err := a.schemas.at(row.Queries, c.Version); err != nil {
+		return err
+	} else if s != nil {
 		if err := a.svc.checkQuery(s, c.Query); err != nil {
 			return err
 		}
@@ -363,10 +365,11 @@ func (a *API) validate(c *Call, row *Route) error {
 	if err := c.checkMedia(); err != nil {
 		return err
 	}
-	if s := a.schemas.body(row, c.Version); s != nil {
-		return a.svc.checkBody(s, c.Body)
+	s, err := a.schemas.at(row.Bodies, c.Version)
+	if err != nil || s == nil {
+		return err
 	}
-	return nil
+	return a.svc.checkBody(s, c.Body)
 }
 
 // answer sends a handler's view with the route's status.

@@ -87,7 +87,7 @@ type API struct {
 	log     *slog.Logger
 }
 
-// New checks and compiles the tables, policies and schemas of s.
+// New checks and compiles the tables and policies of s, and finds its schemas.
 func New(s Service, d Door) (*API, error) {
 	if s.BodyLimit == 0 {
 		s.BodyLimit = 114688
@@ -103,7 +103,7 @@ func New(s Service, d Door) (*API, error) {
 	if a.policy, err = policy.New(a.rules(), d.PolicyFile); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
-	if a.schemas, err = compileSchemas(s); err != nil {
+	if a.schemas, err = newSchemaSet(&a.svc); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Name, err)
 	}
 	for i := range s.Table {
