@@ -133,7 +133,7 @@ func (s *Service) movePort(ctx context.Context, tx *store.Tx, p neutron.Port, ho
 
 // ensureDHCP gives a network with DHCP a host that serves it and the port that
 // the server lives on, with an address in each subnet that wants DHCP. A
-// network without DHCP loses both. The caller holds the network's lock.
+// network without DHCP has no such port. The caller holds the network's lock.
 func (s *Service) ensureDHCP(ctx context.Context, tx *store.Tx, networkID string) error {
 	n, err := tx.NetworkRow(ctx, networkID, "")
 	if err != nil {
@@ -149,7 +149,7 @@ func (s *Service) ensureDHCP(ctx context.Context, tx *store.Tx, networkID string
 	}
 	subs = slices.DeleteFunc(subs, func(sub neutron.Subnet) bool { return !sub.EnableDHCP })
 	if len(subs) == 0 {
-		return s.dropDHCP(ctx, tx, n, ports)
+		return s.dropDHCP(ctx, tx, ports)
 	}
 	host, err := s.dhcpHost(ctx, tx, n)
 	if err != nil || host == "" || host == neutron.Nowhere {
@@ -182,17 +182,14 @@ func (s *Service) dhcpHost(ctx context.Context, tx *store.Tx, n neutron.Network)
 	return host, err
 }
 
-func (s *Service) dropDHCP(ctx context.Context, tx *store.Tx, n neutron.Network, ports []neutron.Port) error {
+// dropDHCP removes a network's DHCP ports; its host stays chosen.
+func (s *Service) dropDHCP(ctx context.Context, tx *store.Tx, ports []neutron.Port) error {
 	for _, p := range ports {
 		if err := tx.DeletePort(ctx, p); err != nil {
 			return err
 		}
 	}
-	if n.DHCPHost == "" || n.DHCPHost == neutron.Nowhere {
-		return nil
-	}
-	tx.TouchHost(n.DHCPHost)
-	return tx.SetDHCPHost(ctx, n.ID, "")
+	return nil
 }
 
 func (s *Service) ensureDHCPPort(ctx context.Context, tx *store.Tx, n neutron.Network, host string, subs []neutron.Subnet, ports []neutron.Port) error {
@@ -347,7 +344,7 @@ func (s *Service) assignNetwork(ctx context.Context, id string, choose func(neut
 		if err != nil {
 			return err
 		}
-		return s.dropDHCP(ctx, tx, neutron.Network{ID: id}, ports)
+		return s.dropDHCP(ctx, tx, ports)
 	})
 }
 
