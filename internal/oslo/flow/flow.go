@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"nacre/internal/oslo/db"
@@ -38,6 +39,24 @@ type Step[S any] struct {
 	Name     string
 	Do, Undo func(ctx context.Context, s *S) error
 	Timeout  time.Duration // of one Do; 0: none
+}
+
+// Points lists the failpoints of the flow in running order: those of its steps,
+// then those of their undos, last first, and of its end.
+func (f Flow[S]) Points() (out []string) {
+	add := func(step string) { out = append(out, f.Name+"."+step+".before", f.Name+"."+step+".after") }
+	for _, s := range f.Steps {
+		add(s.Name)
+	}
+	if f.Done != nil {
+		add("done")
+	}
+	for _, s := range slices.Backward(f.Steps) {
+		if s.Undo != nil {
+			add(s.Name + ".undo")
+		}
+	}
+	return append(out, f.Name+".failed.before", f.Name+".failed.after")
 }
 
 // Failure is why a flow was undone. It unwraps to the fault, if it was one,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -64,6 +65,36 @@ func TestEveryWay(t *testing.T) {
 				}
 			}}
 	})
+}
+
+// What Points lists is what a flow that succeeds and one that fails pass.
+func TestPoints(t *testing.T) {
+	var mu sync.Mutex
+	passed := map[string]bool{}
+	d := dbtest.SQLite(t, nil)
+	e := running(t, d, flow.Options{Fail: func(p string) { mu.Lock(); passed[p] = true; mu.Unlock() }})
+	b := &build{things: map[string]bool{}}
+	f := b.flow()
+	f.Done = func(context.Context, *state) error { return nil }
+	f.Steps = append(f.Steps, flow.Step[state]{Name: "end", Do: func(_ context.Context, s *state) error {
+		if s.Name == "bad" {
+			return errors.New("it fails")
+		}
+		return nil
+	}, Undo: b.set("end", false)})
+	s := flow.Register(e, f)
+	run(t, e)
+	for _, name := range []string{"good", "bad"} {
+		start(t.Context(), t, d, s, name, state{Name: name})
+		if err := e.Wait(t.Context(), "build", name); (err != nil) != (name == "bad") {
+			t.Fatal(name, err)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if want := slices.Sorted(slices.Values(f.Points())); !slices.Equal(slices.Sorted(maps.Keys(passed)), want) {
+		t.Errorf("passed %v\nlisted %v", slices.Sorted(maps.Keys(passed)), want)
+	}
 }
 
 // start runs an engine until the test ends and starts flow f for key.
