@@ -6,6 +6,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -175,6 +176,14 @@ func New(d Deps) *Service {
 	s.attaches = flow.Register(s.flows, s.attachFlow())
 	s.detaches = flow.Register(s.flows, s.detachFlow())
 	return s
+}
+
+// FailPoints lists where Deps.Fail is called, flow by flow in running order. A
+// test of recovery goes through all of them.
+func FailPoints() []string {
+	var s Service
+	return slices.Concat(s.createFlow().Points(), s.deleteFlow().Points(), s.powerFlow("server_power").Points(),
+		s.powerFlow("server_reboot_hard").Points(), s.attachFlow().Points(), s.detachFlow().Points())
 }
 
 // flowWorkers bounds the flows that one conductor runs at a time. They mostly wait for hosts.
