@@ -89,10 +89,11 @@ func (s *Service) RefreshNetworks(ctx context.Context, srv nova.Server) error {
 	})
 }
 
-// portDeleted unplugs a port that Neutron has deleted under a server.
+// portDeleted unplugs a port that Neutron has deleted under a server. The ports
+// of a server that is itself going, or is not there yet, are its flow's business.
 func (s *Service) portDeleted(ctx context.Context, srv nova.Server, portID string) error {
 	vif, ok := srv.VIF(portID)
-	if !ok {
+	if !ok || srv.TaskState == nova.Deleting || srv.VMState == nova.Building {
 		return nil
 	}
 	_, err := rpcapi.DetachInterface.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host), rpcapi.InterfaceRequest{ServerID: srv.ID, VIF: vif})
