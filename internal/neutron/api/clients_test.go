@@ -112,3 +112,40 @@ func TestGroupsOfPortWithoutAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestExternalAccessEnds: a network is external while somebody has the access,
+// and nobody loses an access that a router needs.
+func TestExternalAccessEnds(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "admin", "networks", "network", map[string]any{"name": "n"}))
+	c.create(t, "admin", "subnets", "subnet", map[string]any{"network_id": n, "ip_version": 4, "cidr": "172.24.4.0/24", "enable_dhcp": false})
+	open := func(target string) string {
+		return "/v2.0/rbac-policies/" + id(c.create(t, "admin", "rbac-policies", "rbac_policy",
+			map[string]any{"object_type": "network", "object_id": n, "action": "access_as_external", "target_tenant": target}))
+	}
+	all := open("*")
+	gateway := map[string]any{"external_gateway_info": map[string]any{"network_id": n}}
+	router := id(c.create(t, "member", "routers", "router", gateway))
+	c.do(t, "admin", "DELETE", all, nil, 409)
+	own := open(demoProject)
+	c.do(t, "admin", "DELETE", all, nil, 204)
+	c.do(t, "admin", "DELETE", own, nil, 409)
+	c.do(t, "member", "DELETE", "/v2.0/routers/"+router, nil, 204)
+	if c.do(t, "admin", "GET", "/v2.0/networks/"+n, nil, 200)["router:external"] != true {
+		t.Fatal("the network is not external while somebody has access")
+	}
+	c.do(t, "admin", "DELETE", own, nil, 204)
+	if c.do(t, "admin", "GET", "/v2.0/networks/"+n, nil, 200)["router:external"] != false {
+		t.Fatal("the network is external to nobody")
+	}
+	c.do(t, "member", "POST", "/v2.0/routers", map[string]any{"router": gateway}, 404)
+}
+
+// TestDefaultExternalNetworkIsEverybodys: that access cannot be ended.
+func TestDefaultExternalNetworkIsEverybodys(t *testing.T) {
+	c := newCloud(t, "vm")
+	ext := c.external(t)
+	c.do(t, "admin", "PUT", "/v2.0/networks/"+ext, map[string]any{"network": map[string]any{"is_default": true}}, 200)
+	list := c.do(t, "admin", "GET", "/v2.0/rbac-policies?object_id="+ext, nil, 200)["rbac_policies"].([]any)
+	c.do(t, "admin", "DELETE", "/v2.0/rbac-policies/"+id(list[0].(map[string]any)), nil, 409)
+}

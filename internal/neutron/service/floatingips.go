@@ -293,34 +293,6 @@ func (s *Service) dropIdleFloatingIPs(ctx context.Context, tx *store.Tx, n neutr
 	return nil
 }
 
-// dropIdleFloatingIPs deletes the floating IPs of an external network that are
-// mapped to nothing, so that they do not keep it.
-func dropIdleFloatingIPs(ctx context.Context, tx *store.Tx, networkID string) error {
-	fips, err := tx.FloatingIPsWhere(ctx, "floating_network_id = ? AND fixed_port_id = ''", networkID)
-	if err != nil {
-		return err
-	}
-	for _, f := range fips {
-		if err := dropFloatingIP(ctx, tx, f); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func dropFloatingIP(ctx context.Context, tx *store.Tx, f neutron.FloatingIP) error {
-	if err := tx.DeleteFloatingIP(ctx, f); err != nil {
-		return err
-	}
-	p, err := tx.Port(ctx, f.FloatingPortID, "")
-	if fault.Is(err, 404) {
-		return nil
-	} else if err != nil {
-		return err
-	}
-	return tx.DeletePort(ctx, p)
-}
-
 // dropLostFloatingIPs unmaps the floating IPs of addresses that a port loses.
 func (s *Service) dropLostFloatingIPs(ctx context.Context, tx *store.Tx, old, p neutron.Port) error {
 	fips, err := tx.FloatingIPsWhere(ctx, "fixed_port_id = ?", old.ID)

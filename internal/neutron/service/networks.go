@@ -320,9 +320,6 @@ func (s *Service) DeleteNetwork(ctx context.Context, id string, m Match) error {
 		if err := s.dropIdleFloatingIPs(ctx, tx, n); err != nil {
 			return err
 		}
-		if err := dropIdleFloatingIPs(ctx, tx, id); err != nil {
-			return err
-		}
 		if ports, err := tx.OtherPorts(ctx, id); err != nil {
 			return err
 		} else if len(ports) > 0 {

@@ -338,7 +338,7 @@ func (s *Service) assignNetwork(ctx context.Context, id string, choose func(neut
 			return err
 		}
 		if host != neutron.Nowhere {
-			return s.serveDHCP(ctx, tx, id)
+			return s.ensureDHCP(ctx, tx, id)
 		}
 		ports, err := tx.PortsWhere(ctx, "network_id = ? AND device_owner = ?", id, neutron.OwnerDHCP)
 		if err != nil {
@@ -346,16 +346,6 @@ func (s *Service) assignNetwork(ctx context.Context, id string, choose func(neut
 		}
 		return s.dropDHCP(ctx, tx, ports)
 	})
-}
-
-// serveDHCP starts the server of a network that was just given a host; one
-// without DHCP keeps the host until it has some.
-func (s *Service) serveDHCP(ctx context.Context, tx *store.Tx, networkID string) error {
-	subs, err := tx.SubnetsOf(ctx, networkID)
-	if err != nil || !slices.ContainsFunc(subs, func(sub neutron.Subnet) bool { return sub.EnableDHCP }) {
-		return err
-	}
-	return s.ensureDHCP(ctx, tx, networkID)
 }
 
 // HostRouter moves a router to an agent.

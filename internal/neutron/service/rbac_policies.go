@@ -120,6 +120,7 @@ func (s *Service) UpdateRBACPolicy(ctx context.Context, id string, r neutron.RBA
 		if !r.TargetProject.Set || r.TargetProject.Value == p.TargetProject {
 			return nil
 		}
+		old := p
 		p.TargetProject = r.TargetProject.Value
 		if err := checkRBACNew(ctx, tx, p); err != nil {
 			return err
@@ -127,7 +128,7 @@ func (s *Service) UpdateRBACPolicy(ctx context.Context, id string, r neutron.RBA
 		if err := tx.UpdateRBAC(ctx, p); err != nil {
 			return err
 		}
-		return s.checkRBACUnused(ctx, tx, p)
+		return s.checkRBACUnused(ctx, tx, old)
 	})
 	return p, err
 }
@@ -146,7 +147,7 @@ func (s *Service) DeleteRBACPolicy(ctx context.Context, id string) error {
 	})
 }
 
-// checkRBACUnused refuses when somebody still needs what was taken away.
+// checkRBACUnused refuses when somebody still needs what p gave.
 func (s *Service) checkRBACUnused(ctx context.Context, tx *store.Tx, p neutron.RBACPolicy) error {
 	if p.ObjectType != "network" {
 		return nil
@@ -155,12 +156,38 @@ func (s *Service) checkRBACUnused(ctx context.Context, tx *store.Tx, p neutron.R
 	if err != nil {
 		return err
 	}
-	if p.Action == neutron.AccessShared {
-		if err := s.checkUsers(ctx, tx, n); fault.Is(err, 409) {
-			return fault.Conflict("RBAC policy on object %s cannot be removed because other objects depend on it.\nDetails: %s", p.ObjectID, err).As("RbacPolicyInUse")
-		} else if err != nil {
-			return err
-		}
+	if p.Action == neutron.AccessExternal {
+		return s.closeExternal(ctx, tx, n, p)
+	}
+	if err := s.checkUsers(ctx, tx, n); fault.Is(err, 409) {
+		return rbacInUse(p, err.Error())
+	} else if err != nil {
+		return err
 	}
 	return nil
+}
+
+func rbacInUse(p neutron.RBACPolicy, details string) error {
+	return fault.Conflict("RBAC policy on object %s cannot be removed because other objects depend on it.\nDetails: %s", p.ObjectID, details).As("RbacPolicyInUse")
+}
+
+// closeExternal follows the end of an external access: routers must not need
+// it, and a network to which nobody has access is not external any more.
+func (s *Service) closeExternal(ctx context.Context, tx *store.Tx, n neutron.Network, p neutron.RBACPolicy) error {
+	if n.IsDefault && p.TargetProject == "*" {
+		return rbacInUse(p, "Default external networks must be shared to everyone.")
+	}
+	users, err := tx.GatewayUsers(ctx, n.ID)
+	if err != nil {
+		return err
+	}
+	if p.TargetProject == "*" && len(users) > 0 || slices.Contains(users, p.TargetProject) {
+		return rbacInUse(p, "There are routers attached to this network that depend on this policy for access.")
+	}
+	if open, err := tx.IsOpen(ctx, n.ID); err != nil || open {
+		return err
+	}
+	n.External = false
+	n.Touch(s.clock.Now())
+	return tx.UpdateNetwork(ctx, n)
 }

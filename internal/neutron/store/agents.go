@@ -143,6 +143,20 @@ func (s *Store) RBACUsers(ctx context.Context, networkID, owner string) ([]strin
 	return db.Scan[string](ctx, s.q, "SELECT DISTINCT project_id FROM ports WHERE network_id = ? AND project_id <> ? AND project_id <> ''", networkID, owner)
 }
 
+// GatewayUsers are the projects with routers on an external network that no
+// policy lets them use.
+func (s *Store) GatewayUsers(ctx context.Context, networkID string) ([]string, error) {
+	return db.Scan[string](ctx, s.q, `SELECT DISTINCT project_id FROM routers WHERE gw_network_id = ? AND NOT EXISTS
+		(SELECT 1 FROM rbac_policies p WHERE p.object_type = 'network' AND p.object_id = gw_network_id AND p.action = 'access_as_external'
+			AND p.target_project IN ('*', routers.project_id))`, networkID)
+}
+
+// IsOpen tells whether anybody has external access to a network.
+func (s *Store) IsOpen(ctx context.Context, networkID string) (bool, error) {
+	rows, err := db.Scan[int](ctx, s.q, "SELECT 1 FROM rbac_policies WHERE object_type = 'network' AND object_id = ? AND action = 'access_as_external' LIMIT 1", networkID)
+	return len(rows) > 0, err
+}
+
 // DeleteRBACOf ends an action on a network for everybody.
 func (tx *Tx) DeleteRBACOf(ctx context.Context, networkID, action string) error {
 	_, err := db.Exec(ctx, tx.q, "DELETE FROM rbac_policies WHERE object_type = 'network' AND object_id = ? AND action = ?", networkID, action)
