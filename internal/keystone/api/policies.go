@@ -86,6 +86,15 @@ func onJSON[T, B, V any](find finding[T], do func(c *httpapi.Call, v T, body B) 
 	})
 }
 
+// onKnown is on for what nobody needs a rule to learn the absence of.
+func onKnown[T, V any](find finding[T], do func(c *httpapi.Call, v T) (V, error)) httpapi.Handler {
+	known := func(c *httpapi.Call) (found[T], error) {
+		v, target, err := find(c)
+		return found[T]{value: v, target: target}, err
+	}
+	return httpapi.OnCall(known, func(c *httpapi.Call, f found[T]) (V, error) { return do(c, f.value) })
+}
+
 // nothing is the resource of a call that only has a target.
 type nothing struct{}
 

@@ -16,13 +16,13 @@ func (a *API) tokenRoutes() httpapi.Table {
 		{Method: "POST", Path: "/auth/tokens", Status: 201, Public: true, Bodies: httpapi.Schemas{"": "auth.json"}, Do: httpapi.JSON(a.issueToken)},
 		{Method: "HEAD", Path: "/auth/tokens", Status: 200,
 			Rule: anyScope("identity:check_token", "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject"),
-			Do:   on(a.subject, a.showToken)},
+			Do:   onKnown(a.subject, a.showToken)},
 		{Method: "GET", Path: "/auth/tokens", Status: 200,
 			Rule: anyScope("identity:validate_token", "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or rule:token_subject"),
-			Do:   on(a.subject, a.showToken)},
+			Do:   onKnown(a.subject, a.showToken)},
 		{Method: "DELETE", Path: "/auth/tokens", Status: 204,
 			Rule: anyScope("identity:revoke_token", "rule:admin_required or rule:token_subject"),
-			Do:   on(a.subject, a.revokeToken)},
+			Do:   onKnown(a.subject, a.revokeToken)},
 	}
 }
 

@@ -1,0 +1,23 @@
+package api_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestRevokedSubject shows that a token that is no more is not found, whoever
+// asks about it, and not forbidden.
+func TestRevokedSubject(t *testing.T) {
+	c := newCloud(t)
+	c.must(t, "admin", "POST", "/v3/users", `{"user": {"name": "mia", "password": "PASSWORD", "domain_id": "default"}}`, 201)
+	mine := c.login(t, "mia", "PASSWORD", "")
+	c.subject = c.login(t, "mia", "PASSWORD", "")
+	c.must(t, mine, "GET", "/v3/auth/tokens", "", 200)
+	c.must(t, mine, "DELETE", "/v3/auth/tokens", "", 204)
+	for _, method := range []string{"GET", "HEAD", "DELETE"} {
+		w := c.do(mine, method, "/v3/auth/tokens", "")
+		if w.Code != 404 || method == "GET" && !strings.Contains(w.Body.String(), "Failed to validate token") {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
+	}
+}
