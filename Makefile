@@ -20,8 +20,8 @@ install-test:
 
 image: $(IMAGE)
 $(IMAGE): $(shell find images -type f 2>/dev/null)
-	images/build-guest-image.sh -o .cache/images
-	ln -sf "$$(basename "$$(ls -t .cache/images/minios-*.qcow2 | grep -v rootfs | head -n 1)")" $(IMAGE)
+	images/build-guest-image.sh -o .cache/images -v current
+	cd .cache/images && for part in .qcow2 -kernel -ramdisk -rootfs.img; do ln -sf minios-current-x86_64$$part minios$$part; done
 
 up: install-run build image
 	bin/nacre up --state-dir $(STATE_DIR) --guest-image $(IMAGE) $(ARGS)
