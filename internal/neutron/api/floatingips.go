@@ -42,11 +42,29 @@ func (a *API) floatingipResource() *resource[floatingipT, floatingipReq] {
 }
 
 func (a *API) floatingipRoutes() httpapi.Table {
-	return append(a.floatingips.routes(), httpapi.Route{Method: "GET", Path: "/floatingip_pools", Status: 200,
-		Rule: rule("get_floatingip_pool"), Do: httpapi.Get(a.listFloatingIPPools)})
+	pools := httpapi.Route{Method: "GET", Path: "/floatingip_pools", Status: 200, Rule: rule("get_floatingip_pool"), Do: httpapi.Get(a.listFloatingIPPools)}
+	dashed := pools
+	dashed.Path = "/floatingip-pools" // what clients ask for
+	return append(a.floatingips.routes(), pools, dashed)
 }
 
+// poolAttributes are the filters of floating IP pools.
+var poolAttributes = &attributes.Resource{Name: "floatingip_pool", Collection: "floatingip_pools", Attributes: []attribute{
+	{Name: "subnet_id", Filter: true}, {Name: "subnet_name", Filter: true}, {Name: "cidr", Filter: true}, {Name: "network_id", Filter: true},
+	{Name: "project_id", Filter: true}, {Name: "tenant_id", Field: "project_id", Filter: true}}}
+
 func (a *API) listFloatingIPPools(c *httpapi.Call) (map[string][]service.FloatingIPPool, error) {
+	q, err := poolAttributes.Query(c.Query)
+	if err != nil {
+		return nil, err
+	}
 	pools, err := a.svc.FloatingIPPools(c.Ctx())
-	return map[string][]service.FloatingIPPool{"floatingip_pools": pools}, err
+	out := []service.FloatingIPPool{}
+	for _, p := range pools {
+		if passes(q, "subnet_id", p.SubnetID) && passes(q, "subnet_name", p.SubnetName) && passes(q, "cidr", p.CIDR) &&
+			passes(q, "network_id", p.NetworkID) && passes(q, "project_id", p.ProjectID) {
+			out = append(out, p)
+		}
+	}
+	return map[string][]service.FloatingIPPool{"floatingip_pools": out}, err
 }

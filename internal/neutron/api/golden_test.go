@@ -62,7 +62,8 @@ type cloud struct {
 func newCloud(t testing.TB, hosts ...string) cloud {
 	t.Helper()
 	st := store.New(dbtest.SQLite(t, store.Migrations()))
-	svc := service.New(service.Deps{Store: st})
+	lowest := func(uint64) uint64 { return 0 } // then the lowest free address is taken
+	svc := service.New(service.Deps{Store: st, Chance: lowest})
 	api, err := New(svc, httpapi.Door{IdentityURL: "http://127.0.0.1:5000/", Tokens: people})
 	if err != nil {
 		t.Fatal(err)

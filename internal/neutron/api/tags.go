@@ -45,7 +45,7 @@ func tagsOf[T, R any](a *API, r *resource[T, R], tags func(*T) []string) httpapi
 	return httpapi.Table{
 		{Method: "GET", Path: all, Status: 200, Rule: get, Do: httpapi.OnCall(r.forShow, g.list)},
 		{Method: "PUT", Path: all, Status: 200, Rule: update, Do: httpapi.OnCall(r.forShow, g.replace)},
-		{Method: "POST", Path: all, Status: 200, Rule: update, Do: httpapi.OnCall(r.forShow, g.extend)},
+		{Method: "POST", Path: all, Status: 201, Rule: update, Do: httpapi.OnCall(r.forShow, g.extend)},
 		{Method: "DELETE", Path: all, Status: 204, Rule: remove, Do: httpapi.OnCall(r.forShow, g.clear)},
 		{Method: "GET", Path: one, Status: 204, Rule: get, Do: httpapi.OnCall(r.forShow, g.has)},
 		{Method: "PUT", Path: one, Status: 201, Rule: update, Do: httpapi.OnCall(r.forShow, g.add)},

@@ -200,14 +200,6 @@ func Prefix(v any) string {
 	return fmt.Sprintf("'%s' is not a valid IP subnet", Text(v))
 }
 
-// AddressOrPrefix takes either.
-func AddressOrPrefix(v any) string {
-	if Address(v) != "" && Prefix(v) != "" {
-		return fmt.Sprintf("'%s' is neither a valid IP address, nor is it a valid IP subnet", Text(v))
-	}
-	return ""
-}
-
 // destination takes a routable network address with its length.
 func destination(v any) string {
 	s, _ := v.(string)

@@ -22,9 +22,6 @@ func Bool(v any) (any, error) {
 	return nil, neutron.InvalidInput("'%s' cannot be converted to boolean", Text(v))
 }
 
-// BoolOrNull is Bool that lets null be.
-func BoolOrNull(v any) (any, error) { return unlessNull(v, Bool) }
-
 // Int takes whole numbers and their digits.
 func Int(v any) (any, error) {
 	if n, ok := integer(v); ok {

@@ -119,15 +119,15 @@ func DefaultPools(p netip.Prefix, gateway netip.Addr) []Range {
 // probes is how many random addresses are tried before the gaps are listed.
 const probes = 12
 
-// Choose finds a free address of ranges: at random, so that a released address
-// is not handed out again at once; where few are left, the first gap. taken
-// asks about one address, used lists all of the subnet. An invalid Addr means
-// that there is none.
-func Choose(ranges []Range, taken func(netip.Addr) (bool, error), used func() ([]netip.Addr, error)) (netip.Addr, error) {
+// Choose finds a free address of ranges: by chance, so that a released address
+// is not handed out again at once; where few are left, the first gap. chance
+// gives a number below its argument, taken asks about one address, used lists
+// all of the subnet. An invalid Addr means that there is none.
+func Choose(ranges []Range, chance func(below uint64) uint64, taken func(netip.Addr) (bool, error), used func() ([]netip.Addr, error)) (netip.Addr, error) {
 	sizes, total := weights(ranges)
 	if total > probes {
 		for range probes {
-			ip := pick(ranges, sizes, rand.Uint64N(total))
+			ip := pick(ranges, sizes, chance(total))
 			if busy, err := taken(ip); err != nil {
 				return netip.Addr{}, err
 			} else if !busy {

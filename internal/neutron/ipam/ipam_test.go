@@ -1,6 +1,7 @@
 package ipam
 
 import (
+	"math/rand/v2"
 	"net/netip"
 	"testing"
 
@@ -60,13 +61,13 @@ func TestChooseGivesEveryAddressOnce(t *testing.T) {
 		return out, nil
 	}
 	for range 44 {
-		ip, err := Choose(rs, taken, used)
+		ip, err := Choose(rs, rand.Uint64N, taken, used)
 		if err != nil || !ip.IsValid() || have[ip] || !rs[0].Contains(ip) && !rs[1].Contains(ip) {
 			t.Fatalf("got %v, %v after %d", ip, err, len(have))
 		}
 		have[ip] = true
 	}
-	if ip, _ := Choose(rs, taken, used); ip.IsValid() {
+	if ip, _ := Choose(rs, rand.Uint64N, taken, used); ip.IsValid() {
 		t.Fatalf("a full pool gave %v", ip)
 	}
 }

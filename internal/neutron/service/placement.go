@@ -207,7 +207,7 @@ func (s *Service) ensureDHCPPort(ctx context.Context, tx *store.Tx, n neutron.Ne
 	p.FixedIPs = slices.DeleteFunc(slices.Clone(p.FixedIPs), func(f neutron.FixedIP) bool {
 		return !slices.ContainsFunc(subs, func(sub neutron.Subnet) bool { return sub.ID == f.SubnetID })
 	})
-	if err := fillDHCP(ctx, tx, &p, subs); err != nil {
+	if err := s.fillDHCP(ctx, tx, &p, subs); err != nil {
 		return err
 	}
 	p.HostID, p.DeviceID = host, device
@@ -230,7 +230,7 @@ func (s *Service) makeDHCPPort(ctx context.Context, tx *store.Tx, n neutron.Netw
 	}
 	p.FixedIPs, p.SecurityGroups = []neutron.FixedIP{}, []string{}
 	p.AllowedAddressPairs, p.ExtraDHCPOpts = []neutron.AddressPair{}, []neutron.DHCPOpt{}
-	if err := fillDHCP(ctx, tx, &p, subs); err != nil {
+	if err := s.fillDHCP(ctx, tx, &p, subs); err != nil {
 		return err
 	}
 	if err := s.bind(ctx, tx, n, &p); err != nil {
@@ -240,7 +240,7 @@ func (s *Service) makeDHCPPort(ctx context.Context, tx *store.Tx, n neutron.Netw
 }
 
 // fillDHCP gives the port an address in each subnet where it has none and one is left.
-func fillDHCP(ctx context.Context, tx *store.Tx, p *neutron.Port, subs []neutron.Subnet) error {
+func (s *Service) fillDHCP(ctx context.Context, tx *store.Tx, p *neutron.Port, subs []neutron.Subnet) error {
 	for _, sub := range subs {
 		if slices.ContainsFunc(p.FixedIPs, func(f neutron.FixedIP) bool { return f.SubnetID == sub.ID }) {
 			continue
@@ -251,7 +251,7 @@ func fillDHCP(ctx context.Context, tx *store.Tx, p *neutron.Port, subs []neutron
 			}
 			continue
 		}
-		ip, err := free(ctx, tx, sub, p)
+		ip, err := s.free(ctx, tx, sub, p)
 		if err != nil {
 			return err
 		}

@@ -68,7 +68,7 @@ func (s *Service) addOneEach(ctx context.Context, tx *store.Tx, p *neutron.Port,
 				continue
 			}
 			any = true
-			ip, err := free(ctx, tx, sub, p)
+			ip, err := s.free(ctx, tx, sub, p)
 			if err != nil {
 				return err
 			}
@@ -88,7 +88,7 @@ func (s *Service) addOneEach(ctx context.Context, tx *store.Tx, p *neutron.Port,
 }
 
 // free finds an address of a subnet's pools; DHCP servers get the lowest.
-func free(ctx context.Context, tx *store.Tx, sub neutron.Subnet, p *neutron.Port) (netip.Addr, error) {
+func (s *Service) free(ctx context.Context, tx *store.Tx, sub neutron.Subnet, p *neutron.Port) (netip.Addr, error) {
 	ranges, err := ipam.Ranges(sub.AllocationPools)
 	if err != nil {
 		return netip.Addr{}, err
@@ -112,7 +112,7 @@ func free(ctx context.Context, tx *store.Tx, sub neutron.Subnet, p *neutron.Port
 	if p.DeviceOwner == neutron.OwnerDHCP {
 		return ipam.Lowest(ranges, used)
 	}
-	return ipam.Choose(ranges, taken, used)
+	return ipam.Choose(ranges, s.chance, taken, used)
 }
 
 // addAddress gives a port one address that was asked for.
@@ -125,7 +125,7 @@ func (s *Service) addAddress(ctx context.Context, tx *store.Tx, p *neutron.Port,
 		if sub.Auto() && p.DeviceOwner != neutron.OwnerRouterInterface {
 			return nil // addAuto gives it
 		}
-		ip, err := free(ctx, tx, sub, p)
+		ip, err := s.free(ctx, tx, sub, p)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ package service
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,8 @@ type Deps struct {
 	Nova      Nova // nil: nobody is told
 	Mechanism ml2.Mechanism
 	Config    Config
+
+	Chance func(below uint64) uint64 // of which address a port gets; nil is random
 }
 
 // Service answers the calls of the API and of agents.
@@ -68,6 +71,7 @@ type Service struct {
 	nova     Nova
 	mech     ml2.Mechanism
 	cfg      Config
+	chance   func(uint64) uint64
 	wakeNova chan struct{}
 	wakePlan chan struct{}
 	hints    chan []store.Hint
@@ -82,10 +86,13 @@ func New(d Deps) *Service {
 	if d.Mechanism == nil {
 		d.Mechanism = ml2.Linux{}
 	}
+	if d.Chance == nil {
+		d.Chance = rand.Uint64N
+	}
 	if d.Config.Quotas == nil {
 		d.Config = DefaultConfig()
 	}
-	s := &Service{store: d.Store, bus: d.Bus, clock: d.Clock, nova: d.Nova, mech: d.Mechanism, cfg: d.Config,
+	s := &Service{store: d.Store, bus: d.Bus, clock: d.Clock, nova: d.Nova, mech: d.Mechanism, cfg: d.Config, chance: d.Chance,
 		wakeNova: make(chan struct{}, 1), wakePlan: make(chan struct{}, 1), hints: make(chan []store.Hint, 256)}
 	d.Store.OnChange(s.hint)
 	return s
@@ -128,6 +135,9 @@ func (s *Service) castHints(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case hints := <-s.hints:
+			if n := s.lost.Swap(0); n > 0 {
+				slog.WarnContext(ctx, "hints were dropped; agents will notice with their next report", "hints", n)
+			}
 			for _, h := range hints {
 				s.castHint(ctx, h)
 			}

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"nacre/internal/neutron"
@@ -222,11 +221,6 @@ func (s *Store) DefaultExternal(ctx context.Context) (neutron.Network, error) {
 	return db.One(ctx, s.q, networks.table.Select("is_default AND router_external"))
 }
 
-// ExternalByName finds an external network; db.ErrNoRow when there is none.
-func (s *Store) ExternalByName(ctx context.Context, name string) (neutron.Network, error) {
-	return db.One(ctx, s.q, networks.table.Select("router_external AND name = ?", name))
-}
-
 // NetworksOf are the networks of these ids, as rows.
 func (s *Store) NetworksOf(ctx context.Context, ids []string) ([]neutron.Network, error) {
 	var out []neutron.Network
@@ -239,9 +233,6 @@ func (s *Store) NetworksOf(ctx context.Context, ids []string) ([]neutron.Network
 	}
 	return out, nil
 }
-
-// notDuplicate tells a taken unique key from other failures.
-func notDuplicate(err error) bool { return err != nil && !errors.Is(err, db.ErrDuplicate) }
 
 // MoveSegment gives a network the segment it names in place of the one it had.
 func (tx *Tx) MoveSegment(ctx context.Context, n neutron.Network) error {

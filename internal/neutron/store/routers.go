@@ -115,13 +115,6 @@ func (tx *Tx) AttachRouterPort(ctx context.Context, rp neutron.RouterPort) error
 	return routerPorts.Insert(ctx, tx.q, rp)
 }
 
-// DetachRouterPort ends the link of a port to its router.
-func (tx *Tx) DetachRouterPort(ctx context.Context, rp neutron.RouterPort) error {
-	tx.TouchRouter(rp.RouterID)
-	_, err := db.Exec(ctx, tx.q, "DELETE FROM router_ports WHERE port_id = ?", rp.PortID)
-	return err
-}
-
 // RoutersOnSubnet are the routers that have an interface with an address of
 // the subnet, the address beside them.
 func (s *Store) RoutersOnSubnet(ctx context.Context, subnetID string) ([]RouterOnSubnet, error) {

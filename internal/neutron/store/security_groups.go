@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"nacre/internal/neutron"
@@ -235,6 +234,3 @@ func (s *Store) MembersOf(ctx context.Context, groups []string) (map[string][]st
 	}
 	return out, nil
 }
-
-// isDuplicate tells a taken unique key.
-func isDuplicate(err error) bool { return errors.Is(err, db.ErrDuplicate) }
