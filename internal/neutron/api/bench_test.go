@@ -29,7 +29,7 @@ func BenchmarkNetwork(b *testing.B) {
 func BenchmarkLists(b *testing.B) {
 	c := newCloud(b, "h1")
 	ctx := as(b.Context(), "admin")
-	if _, err := c.svc.SetLimits(ctx, adminProject, map[string]int{"network": -1, "port": -1}); err != nil {
+	if _, err := c.svc.SetLimits(ctx, adminProject, map[string]int{"network": -1, "port": -1}, false); err != nil {
 		b.Fatal(err)
 	}
 	n := fill(b, c.svc)

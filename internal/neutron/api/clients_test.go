@@ -149,3 +149,79 @@ func TestDefaultExternalNetworkIsEverybodys(t *testing.T) {
 	list := c.do(t, "admin", "GET", "/v2.0/rbac-policies?object_id="+ext, nil, 200)["rbac_policies"].([]any)
 	c.do(t, "admin", "DELETE", "/v2.0/rbac-policies/"+id(list[0].(map[string]any)), nil, 409)
 }
+
+// TestServiceTypesAreTheOwners: no rule guards them, though there is one of that name.
+func TestServiceTypesAreTheOwners(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	s := id(c.create(t, "member", "subnets", "subnet", map[string]any{"network_id": n, "ip_version": 4, "cidr": "10.1.0.0/24"}))
+	c.do(t, "member", "PUT", "/v2.0/subnets/"+s, map[string]any{"subnet": map[string]any{"service_types": []string{"compute:"}}}, 200)
+}
+
+// TestFloatingIPPools are found under both spellings.
+func TestFloatingIPPools(t *testing.T) {
+	c := newCloud(t, "vm")
+	c.external(t)
+	for _, path := range []string{"/v2.0/floatingip_pools", "/v2.0/floatingip-pools"} {
+		if pools := c.do(t, "member", "GET", path, nil, 200)["floatingip_pools"].([]any); len(pools) != 1 {
+			t.Errorf("%s lists %v", path, pools)
+		}
+	}
+}
+
+// TestSharingRevisesNetwork: who may use a network is part of it.
+func TestSharingRevisesNetwork(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	revision := func() float64 {
+		return c.do(t, "member", "GET", "/v2.0/networks/"+n, nil, 200)["revision_number"].(float64)
+	}
+	before := revision()
+	p := id(c.create(t, "member", "rbac-policies", "rbac_policy",
+		map[string]any{"object_type": "network", "object_id": n, "action": "access_as_shared", "target_tenant": "other"}))
+	made := revision()
+	c.do(t, "member", "DELETE", "/v2.0/rbac-policies/"+p, nil, 204)
+	if after := revision(); before >= made || made >= after {
+		t.Fatalf("revisions %v, %v, %v", before, made, after)
+	}
+}
+
+// TestQuotas: everybody reads the limits of their own project, and no limit
+// can be set below what is in use but by force.
+func TestQuotas(t *testing.T) {
+	c := newCloud(t, "vm")
+	own := "/v2.0/quotas/" + demoProject
+	for _, tail := range []string{"", "/default", "/details.json"} {
+		c.do(t, "reader", "GET", own+tail, nil, 200)
+		c.do(t, "other", "GET", own+tail, nil, 403)
+	}
+	c.do(t, "member", "GET", "/v2.0/quotas", nil, 403)
+	c.do(t, "member", "PUT", own, map[string]any{"quota": map[string]any{"network": 5}}, 403)
+	for range 2 {
+		c.create(t, "member", "networks", "network", map[string]any{"name": "n"})
+	}
+	for _, step := range []struct {
+		quota  map[string]any
+		status int
+	}{
+		{map[string]any{"network": 1}, 400},
+		{map[string]any{"network": 1, "check_limit": true}, 400},
+		{map[string]any{"network": 1, "force": true}, 200},
+		{map[string]any{"network": 2}, 200},
+		{map[string]any{"network": -1}, 200},
+	} {
+		c.do(t, "admin", "PUT", own, map[string]any{"quota": step.quota}, step.status)
+	}
+}
+
+// TestListingMakesDefaultGroup: of the project that is asked about.
+func TestListingMakesDefaultGroup(t *testing.T) {
+	c := newCloud(t, "vm")
+	groups := c.do(t, "admin", "GET", "/v2.0/security-groups?tenant_id=fresh", nil, 200)["security_groups"].([]any)
+	if len(groups) != 1 {
+		t.Fatalf("a fresh project has %v", groups)
+	}
+	if seen := c.do(t, "member", "GET", "/v2.0/security-groups?tenant_id=newer", nil, 200)["security_groups"].([]any); len(seen) != 0 {
+		t.Fatalf("a member sees %v", seen)
+	}
+}

@@ -16,10 +16,10 @@ func (a *API) quotaRoutes() httpapi.Table {
 	one := "/quotas/{quota_project_id}"
 	return httpapi.Table{
 		{Method: "GET", Path: "/quotas", Status: 200, Do: httpapi.Get(a.listQuotas)},
-		{Method: "GET", Path: one, Status: 200, Rule: rule("get_quota"), Do: httpapi.OnCall(quotaOf, a.showQuota)},
-		{Method: "GET", Path: one + "/default", Status: 200, Rule: rule("get_quota"), Do: httpapi.OnCall(quotaOf, a.defaultQuota)},
-		{Method: "GET", Path: one + "/details", Status: 200, Rule: rule("get_quota"), Do: httpapi.OnCall(quotaOf, a.quotaDetails)},
-		{Method: "GET", Path: one + "/details.json", Status: 200, Rule: rule("get_quota"), Do: httpapi.OnCall(quotaOf, a.quotaDetails)},
+		{Method: "GET", Path: one, Status: 200, Do: httpapi.OnCall(readableQuota, a.showQuota)},
+		{Method: "GET", Path: one + "/default", Status: 200, Do: httpapi.OnCall(readableQuota, a.defaultQuota)},
+		{Method: "GET", Path: one + "/details", Status: 200, Do: httpapi.OnCall(readableQuota, a.quotaDetails)},
+		{Method: "GET", Path: one + "/details.json", Status: 200, Do: httpapi.OnCall(readableQuota, a.quotaDetails)},
 		{Method: "PUT", Path: one, Status: 200, Rule: rule("update_quota"), Do: httpapi.OnCall(quotaOf, a.updateQuota)},
 		{Method: "DELETE", Path: one, Status: 204, Rule: rule("delete_quota"), Do: httpapi.OnCall(quotaOf, a.deleteQuota)},
 	}
@@ -37,6 +37,16 @@ func quotaOf(c *httpapi.Call) (quota, error) {
 	return quota{strings.TrimSuffix(c.Param("quota_project_id"), ".json")}, nil
 }
 
+// readableQuota asks the rule only about other projects: everybody may read
+// the limits of their own.
+func readableQuota(c *httpapi.Call) (quota, error) {
+	q, err := quotaOf(c)
+	if err == nil && q.project != c.Caller.ProjectID {
+		err = allow(c, []string{"get_quota"}, q.PolicyTarget())
+	}
+	return q, err
+}
+
 // limits are a project's limits, its id beside them in lists.
 type limits map[string]any
 
@@ -49,6 +59,9 @@ func view(of map[string]int) limits {
 }
 
 func (a *API) listQuotas(c *httpapi.Call) (map[string][]limits, error) {
+	if err := allow(c, []string{"get_quota"}, quota{c.Caller.ProjectID}.PolicyTarget()); err != nil {
+		return nil, err
+	}
 	out := []limits{}
 	all, err := a.svc.AllLimits(c.Ctx())
 	for _, project := range slices.Sorted(maps.Keys(all)) {
@@ -91,6 +104,9 @@ func (a *API) updateQuota(c *httpapi.Call, q quota) (map[string]limits, error) {
 	}
 	delete(item, "tenant_id")
 	delete(item, "project_id")
+	delete(item, "check_limit") // it is always checked
+	force := item["force"] == true
+	delete(item, "force")
 	values, err := quotaAttributes.Update(item, attributes.Owner{})
 	if err != nil {
 		return nil, err
@@ -99,7 +115,7 @@ func (a *API) updateQuota(c *httpapi.Call, q quota) (map[string]limits, error) {
 	for k, v := range values {
 		changes[k] = v.(int)
 	}
-	l, err := a.svc.SetLimits(c.Ctx(), q.project, changes)
+	l, err := a.svc.SetLimits(c.Ctx(), q.project, changes, force)
 	return map[string]limits{"quota": view(l)}, err
 }
 

@@ -36,7 +36,7 @@ func subnetAttributes() []attribute {
 		{Name: "enable_dhcp", Post: true, Put: true, Default: true, Convert: attributes.Bool, Filter: true, Sort: true},
 		{Name: "ipv6_ra_mode", Post: true, Check: modes, Filter: true, Sort: true},
 		{Name: "ipv6_address_mode", Post: true, Check: modes, Filter: true, Sort: true},
-		{Name: "service_types", Post: true, Put: true, Refuse: attributes.ServiceTypes, Policy: true},
+		{Name: "service_types", Post: true, Put: true, Refuse: attributes.ServiceTypes},
 		{Name: "shared", Convert: attributes.Bool, Filter: true, Hidden: true},
 	}, ownerAttributes(), standardAttributes())
 }

@@ -261,7 +261,7 @@ func (s *Service) revoke(ctx context.Context, tx *store.Tx, n neutron.Network, a
 	} else if err != nil {
 		return err
 	}
-	if err := tx.DeleteRBAC(ctx, p.ID); err != nil {
+	if err := tx.DeleteRBAC(ctx, p); err != nil {
 		return err
 	}
 	if action == neutron.AccessShared {

@@ -105,10 +105,14 @@ func (s *Service) QuotaDetails(ctx context.Context, project string) (map[string]
 	return out, nil
 }
 
-// SetLimits changes limits of a project and returns all of them.
-func (s *Service) SetLimits(ctx context.Context, project string, limits map[string]int) (map[string]int, error) {
+// SetLimits changes limits of a project and returns all of them. Only by force
+// can a limit be lower than what the project has.
+func (s *Service) SetLimits(ctx context.Context, project string, limits map[string]int, force bool) (map[string]int, error) {
 	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		for r, n := range limits {
+			if err := checkUsage(ctx, tx, project, r, n); err != nil && !force {
+				return err
+			}
 			if err := tx.SetQuota(ctx, neutron.Quota{ProjectID: project, Resource: r, Limit: n}); err != nil {
 				return err
 			}
@@ -119,6 +123,17 @@ func (s *Service) SetLimits(ctx context.Context, project string, limits map[stri
 		return nil, fmt.Errorf("set quota: %w", err)
 	}
 	return s.Limits(ctx, project)
+}
+
+func checkUsage(ctx context.Context, tx *store.Tx, project, resource string, limit int) error {
+	if limit < 0 {
+		return nil
+	}
+	used, err := tx.Used(ctx, resource, project, 0)
+	if err == nil && used > limit {
+		err = neutron.Invalid("Quota limit %d for %s must be greater than or equal to already used %d", limit, resource, used)
+	}
+	return err
 }
 
 // ForgetLimits gives a project the default limits again.

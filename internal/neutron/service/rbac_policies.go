@@ -140,7 +140,7 @@ func (s *Service) DeleteRBACPolicy(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.DeleteRBAC(ctx, id); err != nil {
+		if err := tx.DeleteRBAC(ctx, p); err != nil {
 			return err
 		}
 		return s.checkRBACUnused(ctx, tx, p)

@@ -16,11 +16,20 @@ import (
 // SecurityGroups lists the security groups that the caller may see; the
 // project's default one is among them.
 func (s *Service) SecurityGroups(ctx context.Context, q neutron.Query) ([]neutron.SecurityGroup, error) {
-	if err := s.EnsureDefaultGroup(ctx, auth.Caller(ctx).ProjectID); err != nil {
+	if err := s.EnsureDefaultGroup(ctx, askedProject(ctx, q)); err != nil {
 		return nil, err
 	}
 	q.ProjectID = scope(ctx)
 	return s.store.SecurityGroups(ctx, q)
+}
+
+// askedProject is the project whose groups are listed: the filter's, else the caller's.
+func askedProject(ctx context.Context, q neutron.Query) string {
+	if asked := q.Values("project_id"); len(asked) > 0 && scope(ctx) == "" {
+		project, _ := asked[0].(string)
+		return project
+	}
+	return auth.Caller(ctx).ProjectID
 }
 
 // SecurityGroup finds a security group that the caller may see.
@@ -171,7 +180,7 @@ func (s *Service) DeleteSecurityGroup(ctx context.Context, id string, m Match) e
 
 // SecurityGroupRules lists the rules that the caller may see.
 func (s *Service) SecurityGroupRules(ctx context.Context, q neutron.Query) ([]neutron.SecurityGroupRule, error) {
-	if err := s.EnsureDefaultGroup(ctx, auth.Caller(ctx).ProjectID); err != nil {
+	if err := s.EnsureDefaultGroup(ctx, askedProject(ctx, q)); err != nil {
 		return nil, err
 	}
 	q.ProjectID = scope(ctx)

@@ -117,7 +117,7 @@ func ofServer(host string) func(*neutron.PortRequest) {
 func TestQuotaRace(t *testing.T) {
 	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
 		b := newBench(t, d)
-		if _, err := b.SetLimits(b.ctx, project, map[string]int{"network": 10}); err != nil {
+		if _, err := b.SetLimits(b.ctx, project, map[string]int{"network": 10}, false); err != nil {
 			t.Fatal(err)
 		}
 		var wg sync.WaitGroup
@@ -375,7 +375,7 @@ func TestPlacementHeals(t *testing.T) {
 func BenchmarkCreatePort(b *testing.B) {
 	s := newBench(b, dbtest.SQLite(b, store.Migrations()))
 	s.report(b, "h1", "10.9.0.1")
-	if _, err := s.SetLimits(s.ctx, project, map[string]int{"port": -1}); err != nil {
+	if _, err := s.SetLimits(s.ctx, project, map[string]int{"port": -1}, false); err != nil {
 		b.Fatal(err)
 	}
 	n, _ := s.network(b, "10.0.0.0/16")
@@ -398,7 +398,7 @@ func BenchmarkCreatePort(b *testing.B) {
 func BenchmarkHostState(b *testing.B) {
 	s := newBench(b, dbtest.SQLite(b, store.Migrations()))
 	s.report(b, "h1", "10.9.0.1")
-	if _, err := s.SetLimits(s.ctx, project, map[string]int{"port": -1}); err != nil {
+	if _, err := s.SetLimits(s.ctx, project, map[string]int{"port": -1}, false); err != nil {
 		b.Fatal(err)
 	}
 	n, _ := s.network(b, "10.0.0.0/16")

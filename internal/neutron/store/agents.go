@@ -124,18 +124,34 @@ func (s *Store) FindRBAC(ctx context.Context, p neutron.RBACPolicy) (neutron.RBA
 
 // InsertRBAC writes an RBAC policy.
 func (tx *Tx) InsertRBAC(ctx context.Context, p neutron.RBACPolicy) error {
-	return rbacPolicies.table.Insert(ctx, tx.q, p)
+	if err := rbacPolicies.table.Insert(ctx, tx.q, p); err != nil {
+		return err
+	}
+	return tx.reviseShared(ctx, p)
 }
 
 // UpdateRBAC writes an RBAC policy.
 func (tx *Tx) UpdateRBAC(ctx context.Context, p neutron.RBACPolicy) error {
-	return update(ctx, tx, rbacPolicies, p)
+	if err := update(ctx, tx, rbacPolicies, p); err != nil {
+		return err
+	}
+	return tx.reviseShared(ctx, p)
 }
 
 // DeleteRBAC removes an RBAC policy.
-func (tx *Tx) DeleteRBAC(ctx context.Context, id string) error {
-	_, err := db.Exec(ctx, tx.q, "DELETE FROM rbac_policies WHERE id = ?", id)
-	return err
+func (tx *Tx) DeleteRBAC(ctx context.Context, p neutron.RBACPolicy) error {
+	if _, err := db.Exec(ctx, tx.q, "DELETE FROM rbac_policies WHERE id = ?", p.ID); err != nil {
+		return err
+	}
+	return tx.reviseShared(ctx, p)
+}
+
+// reviseShared counts a change of who may use a network as the network's own.
+func (tx *Tx) reviseShared(ctx context.Context, p neutron.RBACPolicy) error {
+	if p.ObjectType != "network" {
+		return nil
+	}
+	return tx.ReviseNetwork(ctx, p.ObjectID)
 }
 
 // RBACUsers are the projects, beside the owner, with ports on a network.
