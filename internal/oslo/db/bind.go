@@ -3,31 +3,126 @@ package db
 import (
 	"context"
 	"database/sql"
-	"reflect"
+	"encoding/hex"
+	"strconv"
+	"strings"
 	"sync"
-	"time"
 
 	"github.com/uptrace/bun"
 )
 
-// statements are the SQLite reader's prepared statements by their text. Only
-// texts whose values are all bound come here, so they are few; those that
+// statement is SQL ready to be sent.
+type statement struct {
+	text string
+	args []any // for the `?` in text
+	keep bool  // the text comes again, with other values
+}
+
+// builder puts a statement together. On SQLite values go beside the text, so
+// that a text is parsed once; elsewhere they go into it.
+type builder struct {
+	d    *DB
+	b    []byte
+	args []any
+	keep bool
+}
+
+func (d *DB) build(words string) *builder {
+	return &builder{d: d, b: append(make([]byte, 0, 512), words...), keep: d.engine == SQLite}
+}
+
+func (t *builder) add(words ...string) *builder {
+	for _, w := range words {
+		t.b = append(t.b, w...)
+	}
+	return t
+}
+
+// value adds what appends itself as a literal.
+func (t *builder) value(appends func(b []byte) []byte) {
+	at := len(t.b)
+	t.b = appends(t.b)
+	if t.d.engine != SQLite {
+		return
+	}
+	v, ok := literal(string(t.b[at:]))
+	if !ok {
+		t.keep = false
+		return
+	}
+	t.b = append(t.b[:at], '?')
+	t.args = append(t.args, v)
+}
+
+// format adds words with `?` for values.
+func (t *builder) format(words string, args []any) *builder {
+	if t.d.engine != SQLite || strings.Count(words, "?") != len(args) {
+		t.b = t.d.gen.AppendQuery(t.b, words, args...)
+		t.keep = t.keep && len(args) == 0
+		return t
+	}
+	for _, arg := range args {
+		before, after, _ := strings.Cut(words, "?")
+		t.add(before)
+		t.value(func(b []byte) []byte { return t.d.gen.Append(b, arg) })
+		words = after
+	}
+	return t.add(words)
+}
+
+func (t *builder) done() statement { return statement{string(t.b), t.args, t.keep} }
+
+// literal is the value that an SQLite literal stands for; false if text is none.
+func literal(text string) (any, bool) {
+	inner, quoted := strings.CutSuffix(text, "'")
+	switch {
+	case text == "NULL":
+		return nil, true
+	case text == "TRUE":
+		return int64(1), true
+	case text == "FALSE":
+		return int64(0), true
+	case quoted && inner != "" && inner[0] == '\'':
+		if strings.Contains(strings.ReplaceAll(inner[1:], "''", ""), "'") {
+			return nil, false // several
+		}
+		return strings.ReplaceAll(inner[1:], "''", "'"), true
+	case quoted && strings.HasPrefix(inner, "X'"):
+		b, err := hex.DecodeString(inner[2:])
+		return b, err == nil
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n, true
+	}
+	f, err := strconv.ParseFloat(text, 64)
+	return f, err == nil
+}
+
+// statements are a SQLite pool's prepared statements by their text; those that
 // come after the table is full are not kept.
 type statements struct {
 	mu     sync.RWMutex
 	byText map[string]*sql.Stmt
 }
 
-const maxStatements = 64
+const (
+	maxStatements = 128
+	maxKeptText   = 4 << 10
+)
 
-// get returns the statement of a text, or nil if it cannot be kept.
-func (s *statements) get(ctx context.Context, pool *sql.DB, text string) *sql.Stmt {
-	s.mu.RLock()
-	stmt, full := s.byText[text], len(s.byText) >= maxStatements
-	s.mu.RUnlock()
-	if stmt != nil || full {
-		return stmt
+// find returns the statement of a text, or nil; wanted tells whether to prepare it.
+func (s *statements) find(st statement) (found *sql.Stmt, wanted bool) {
+	if !st.keep || len(st.text) > maxKeptText {
+		return nil, false
 	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	found = s.byText[st.text]
+	return found, found == nil && len(s.byText) < maxStatements
+}
+
+// prepare makes the statement of a text, which waits for a free connection.
+func (s *statements) prepare(ctx context.Context, pool *sql.DB, text string) *sql.Stmt {
 	stmt, err := pool.PrepareContext(ctx, text)
 	if err != nil {
 		return nil
@@ -45,49 +140,37 @@ func (s *statements) get(ctx context.Context, pool *sql.DB, text string) *sql.St
 	return stmt
 }
 
-// prepared lets bun scan what a prepared statement finds.
-type prepared struct {
-	*bun.DB
-	stmt *sql.Stmt
-	args []any
-}
-
-func (p prepared) QueryContext(ctx context.Context, _ string, _ ...any) (*sql.Rows, error) {
-	return p.stmt.QueryContext(ctx, p.args...)
-}
-
-// direct lets bun scan what a statement with bound values finds.
-type direct struct {
-	*bun.DB
-	text string
-	args []any
-}
-
-func (q direct) QueryContext(ctx context.Context, _ string, _ ...any) (*sql.Rows, error) {
-	return q.DB.DB.QueryContext(ctx, q.text, q.args...)
-}
-
-// bound turns values into what SQLite stores for them; false if one of them
-// has to be written into the text.
-func (d *DB) bound(args []any) ([]any, bool) {
-	out := make([]any, len(args))
-	for i, arg := range args {
-		if t, ok := arg.(time.Time); ok {
-			text := d.gen.Dialect().AppendTime(nil, t)
-			out[i] = string(text[1 : len(text)-1]) // without the quotes
-			continue
-		}
-		v := reflect.ValueOf(arg)
-		switch v.Kind() {
-		case reflect.String:
-			out[i] = v.String()
-		case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-			out[i] = v.Int()
-		case reflect.Bool:
-			out[i] = v.Bool()
-		default:
-			return nil, false
-		}
+// get is find, and prepare if that is wanted.
+func (s *statements) get(ctx context.Context, pool *sql.DB, st statement) *sql.Stmt {
+	stmt, wanted := s.find(st)
+	if wanted {
+		stmt = s.prepare(ctx, pool, st.text)
 	}
-	return out, true
+	return stmt
+}
+
+// querier is where a statement runs: a pool or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+}
+
+// source lets bun scan what a statement finds; stmt is nil if it was not prepared.
+type source struct {
+	*bun.DB
+	on   querier
+	stmt *sql.Stmt
+	st   statement
+}
+
+func (s source) QueryContext(ctx context.Context, _ string, _ ...any) (*sql.Rows, error) {
+	if s.stmt != nil {
+		return s.stmt.QueryContext(ctx, s.st.args...)
+	}
+	return s.on.QueryContext(ctx, s.st.text, s.st.args...)
+}
+
+// scan reads all rows of a statement into dest.
+func scan(ctx context.Context, on *bun.DB, s source, dest any) error {
+	s.DB = on
+	return mapped(ctx, bun.NewRawQuery(on, "").Conn(s).Scan(ctx, dest))
 }

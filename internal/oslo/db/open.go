@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net/url"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -29,7 +30,8 @@ type DB struct {
 	writer *bun.DB // the same pool as reader, but on SQLite
 	gen    schema.QueryGen
 	plans  sync.Map // planKey → *plan
-	stmts  statements
+	kept   struct{ reader, writer statements }
+	writes atomic.Int64
 }
 
 type options struct {

@@ -103,9 +103,8 @@ func (q *Query[T]) afterMarker(ctx context.Context, on Q, p *plan, keys []sortKe
 	d := on.database()
 	id := keys[len(keys)-1]
 	conds := append(q.scope[:len(q.scope):len(q.scope)], cond{string(id.SQLName) + " = ?", []any{q.page.Marker}})
-	text, args := appendWhere(d, []byte("SELECT "+p.columns+" FROM "+p.name), conds, on.binds())
 	var row T
-	if err := on.read(ctx, &row, string(text), args); errors.Is(err, ErrNoRow) {
+	if err := on.read(ctx, &row, d.build("SELECT ").add(p.columns, " FROM ", p.name).where(conds).done()); errors.Is(err, ErrNoRow) {
 		return cond{}, ErrNoMarker
 	} else if err != nil {
 		return cond{}, err

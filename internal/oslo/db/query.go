@@ -65,8 +65,11 @@ func (q *Query[T]) In(column string, values any) *Query[T] {
 		q.err = fmt.Errorf("In(%s): %T is no slice", column, values)
 		return q
 	}
-	if v.Len() == 0 {
+	switch v.Len() {
+	case 0:
 		return q.Where("1 = 0")
+	case 1:
+		return q.Where(column+" = ?", v.Index(0).Interface())
 	}
 	return q.Where(column+" IN (?)", bun.List(values))
 }
@@ -93,62 +96,35 @@ func (q *Query[T]) send(ctx context.Context, on Q, what string, dest any) error 
 	if what == "" {
 		what = p.columns
 	}
-	b := append(make([]byte, 0, 256), "SELECT "...)
-	b = append(append(append(b, what...), " FROM "...), p.name...)
+	t := d.build("SELECT ").add(what, " FROM ", p.name)
 	conds := append(q.scope[:len(q.scope):len(q.scope)], q.where...)
 	keys, err := q.sortKeys(p)
 	if err != nil {
 		return err
 	}
-	binds := on.binds()
 	if q.page.Marker != "" {
 		after, err := q.afterMarker(ctx, on, p, keys)
 		if err != nil {
 			return err
 		}
-		conds, binds = append(conds, after), false
+		conds, t.keep = append(conds, after), false
 	}
-	b, args := appendWhere(d, b, conds, binds)
-	b = appendOrder(b, keys)
+	t.where(conds)
+	t.b = appendOrder(t.b, keys)
 	if q.limit > 0 {
-		b = strconv.AppendInt(append(b, " LIMIT "...), int64(q.limit), 10)
+		t.add(" LIMIT ").value(func(b []byte) []byte { return strconv.AppendInt(b, int64(q.limit), 10) })
 	}
-	return on.read(ctx, dest, string(b), args)
+	return on.read(ctx, dest, t.done())
 }
 
-// appendWhere adds the conditions, with `?` and the values for them if binds
-// and all can be bound, else with the values in the text.
-func appendWhere(d *DB, b []byte, conds []cond, binds bool) ([]byte, []any) {
-	if binds {
-		if args, ok := d.boundAll(conds); ok {
-			return joinWhere(b, conds, func(b []byte, c cond) []byte { return append(b, c.text...) }), args
-		}
-	}
-	return joinWhere(b, conds, func(b []byte, c cond) []byte { return d.gen.AppendQuery(b, c.text, c.args...) }), nil
-}
-
-func joinWhere(b []byte, conds []cond, add func([]byte, cond) []byte) []byte {
-	for i, c := range conds {
-		if i == 0 {
-			b = append(b, " WHERE ("...)
-		} else {
-			b = append(b, " AND ("...)
-		}
-		b = append(add(b, c), ')')
-	}
-	return b
-}
-
-func (d *DB) boundAll(conds []cond) ([]any, bool) {
-	args := []any{}
+// where adds the conditions.
+func (t *builder) where(conds []cond) *builder {
+	words := " WHERE ("
 	for _, c := range conds {
-		more, ok := d.bound(c.args)
-		if !ok {
-			return nil, false
-		}
-		args = append(args, more...)
+		t.add(words).format(c.text, c.args).add(")")
+		words = " AND ("
 	}
-	return args, true
+	return t
 }
 
 // All returns the rows; ErrNoMarker if the page begins after an unknown one.
@@ -178,7 +154,7 @@ func Count[T any](ctx context.Context, on Q, q *Query[T]) (int, error) {
 // Exec runs a statement with `?` for values and returns the rows it found.
 // A slice as value is JSON; List makes it `IN (?)`.
 func Exec(ctx context.Context, on Q, text string, args ...any) (int64, error) {
-	return affected(on.write(ctx, on.database().gen.FormatQuery(text, args...)))
+	return affected(on.write(ctx, on.database().build("").format(text, args).done()))
 }
 
 // List is a slice for `IN (?)`; it must not be empty.
@@ -187,15 +163,7 @@ func List(values any) any { return bun.List(values) }
 // Scan reads rows of any shape: T is a struct with `bun` tags or a scalar.
 func Scan[T any](ctx context.Context, on Q, text string, args ...any) ([]T, error) {
 	rows := []T{}
-	d := on.database()
-	var bound []any
-	if on.binds() && len(args) > 0 {
-		bound, _ = d.bound(args)
-	}
-	if bound == nil {
-		text = d.gen.FormatQuery(text, args...)
-	}
-	err := on.read(ctx, &rows, text, bound)
+	err := on.read(ctx, &rows, on.database().build("").format(text, args).done())
 	if errors.Is(err, ErrNoRow) {
 		err = nil
 	}

@@ -127,17 +127,17 @@ func (t TableOf[T]) Add(ctx context.Context, q Q, row *T) error {
 	if p.auto == nil {
 		return fmt.Errorf("table %s has no autoincrement column", t.name)
 	}
-	text := p.appendInsert(d, without(p.fields, p.auto), []reflect.Value{reflect.ValueOf(row).Elem()})
+	insert := p.insert(d, without(p.fields, p.auto), []reflect.Value{reflect.ValueOf(row).Elem()})
 	into := p.auto.Value(reflect.ValueOf(row).Elem())
 	if d.engine == PostgreSQL {
 		var id int64
-		if err := q.read(ctx, &id, string(text)+" RETURNING "+string(p.auto.SQLName), nil); err != nil {
+		if err := q.read(ctx, &id, insert.add(" RETURNING ", string(p.auto.SQLName)).done()); err != nil {
 			return err
 		}
 		into.SetInt(id)
 		return nil
 	}
-	res, err := q.write(ctx, string(text))
+	res, err := q.write(ctx, insert.done())
 	if err != nil {
 		return err
 	}
@@ -162,31 +162,34 @@ func (t TableOf[T]) insert(ctx context.Context, q Q, rows []T, tail func(*plan) 
 		for i := range part {
 			values[i] = reflect.ValueOf(&part[i]).Elem()
 		}
-		if _, err := q.write(ctx, string(p.appendInsert(d, fields, values))+tail(p)); err != nil {
+		if _, err := q.write(ctx, p.insert(d, fields, values).add(tail(p)).done()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *plan) appendInsert(d *DB, fields []*schema.Field, rows []reflect.Value) []byte {
-	b := append(make([]byte, 0, 512), "INSERT INTO "...)
-	b = append(append(b, p.name...), " ("...)
-	b = append(append(b, names(fields)...), ") VALUES "...)
+func (p *plan) insert(d *DB, fields []*schema.Field, rows []reflect.Value) *builder {
+	t := d.build("INSERT INTO ").add(p.name, " (", names(fields), ") VALUES ")
 	for i, row := range rows {
 		if i > 0 {
-			b = append(b, ", "...)
+			t.add(", ")
 		}
-		b = append(b, '(')
+		t.add("(")
 		for j, f := range fields {
 			if j > 0 {
-				b = append(b, ", "...)
+				t.add(", ")
 			}
-			b = f.AppendValue(d.gen, b, row)
+			t.field(f, row)
 		}
-		b = append(b, ')')
+		t.add(")")
 	}
-	return b
+	return t
+}
+
+// field adds the value of a row's field.
+func (t *builder) field(f *schema.Field, row reflect.Value) {
+	t.value(func(b []byte) []byte { return f.AppendValue(t.d.gen, b, row) })
 }
 
 // Update writes columns of row (all, if none are named) to the row with its
@@ -195,32 +198,29 @@ func (t TableOf[T]) Update(ctx context.Context, q Q, row T, columns ...string) (
 	d := q.database()
 	p := planOf(d, t)
 	v := reflect.ValueOf(&row).Elem()
-	b := append(make([]byte, 0, 512), "UPDATE "...)
-	b = append(append(b, p.name...), " SET "...)
-	b, err := p.appendSet(d, b, v, columns)
-	if err != nil {
+	u := d.build("UPDATE ").add(p.name, " SET ")
+	if err := p.set(u, v, columns); err != nil {
 		return 0, err
 	}
-	b = append(b, " WHERE "...)
+	u.add(" WHERE ")
 	for i, f := range p.pks {
 		if i > 0 {
-			b = append(b, " AND "...)
+			u.add(" AND ")
 		}
-		b = append(append(b, f.SQLName...), " = "...)
-		b = f.AppendValue(d.gen, b, v)
+		u.add(string(f.SQLName), " = ").field(f, v)
 	}
-	return affected(q.write(ctx, string(b)))
+	return affected(q.write(ctx, u.done()))
 }
 
-func (p *plan) appendSet(d *DB, b []byte, row reflect.Value, columns []string) ([]byte, error) {
+func (p *plan) set(t *builder, row reflect.Value, columns []string) error {
 	if len(p.pks) == 0 {
-		return nil, fmt.Errorf("table %s has no primary key", p.name)
+		return fmt.Errorf("table %s has no primary key", p.name)
 	}
 	var fields []*schema.Field
 	for _, c := range columns {
 		f := p.field(c)
 		if f == nil {
-			return nil, fmt.Errorf("table %s has no column %q", p.name, c)
+			return fmt.Errorf("table %s has no column %q", p.name, c)
 		}
 		fields = append(fields, f)
 	}
@@ -229,10 +229,9 @@ func (p *plan) appendSet(d *DB, b []byte, row reflect.Value, columns []string) (
 	}
 	for i, f := range fields {
 		if i > 0 {
-			b = append(b, ", "...)
+			t.add(", ")
 		}
-		b = append(append(b, f.SQLName...), " = "...)
-		b = f.AppendValue(d.gen, b, row)
+		t.add(string(f.SQLName), " = ").field(f, row)
 	}
-	return b, nil
+	return nil
 }

@@ -7,23 +7,21 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
-
-	"github.com/uptrace/bun"
 )
 
 // Q is what a query runs on: a *DB or a *Tx.
 type Q interface {
 	database() *DB
-	read(ctx context.Context, dest any, query string, args []any) error
-	binds() bool // read takes values as args; else they are in the text and args is nil
-	write(ctx context.Context, query string) (sql.Result, error)
+	read(ctx context.Context, dest any, st statement) error
+	write(ctx context.Context, st statement) (sql.Result, error)
 }
 
 // Tx is a write transaction. It belongs to one goroutine.
 type Tx struct {
 	d         *DB
 	sql       *sql.Tx
-	failed    error // the statement that broke it
+	failed    error    // the statement that broke it
+	wanted    []string // texts to be prepared for the next time
 	committed []func()
 }
 
@@ -65,6 +63,7 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 		return mapped(ctx, err)
 	}
 	tx := &Tx{d: d, sql: stx}
+	defer tx.prepareWanted(ctx)
 	defer stx.Rollback() // after a commit it does nothing
 	if err := fn(context.WithValue(ctx, insideKey{d}, true), tx); err != nil {
 		return err
@@ -72,7 +71,9 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 	if tx.failed != nil {
 		return fmt.Errorf("the transaction failed before its end: %w", tx.failed)
 	}
-	if err := stx.Commit(); err != nil {
+	err = stx.Commit()
+	d.writes.Add(1)
+	if err != nil {
 		return mapped(ctx, err)
 	}
 	for _, fn := range tx.committed {
@@ -88,13 +89,13 @@ func (tx *Tx) AfterCommit(fn func()) { tx.committed = append(tx.committed, fn) }
 // Try runs fn, whose statements may fail: then only they are undone, and the
 // transaction goes on.
 func (tx *Tx) Try(ctx context.Context, fn func() error) error {
-	if _, err := tx.write(ctx, "SAVEPOINT try"); err != nil {
+	if _, err := tx.write(ctx, statement{text: "SAVEPOINT try"}); err != nil {
 		return err
 	}
 	hooks := len(tx.committed)
 	err := fn()
 	if err == nil && tx.failed == nil {
-		_, err = tx.write(ctx, "RELEASE SAVEPOINT try")
+		_, err = tx.write(ctx, statement{text: "RELEASE SAVEPOINT try"})
 		return err
 	}
 	if err == nil {
@@ -104,7 +105,7 @@ func (tx *Tx) Try(ctx context.Context, fn func() error) error {
 		return err // the engine has ended the transaction already
 	}
 	tx.failed, tx.committed = nil, tx.committed[:hooks]
-	if _, rerr := tx.write(ctx, "ROLLBACK TO SAVEPOINT try"); rerr != nil {
+	if _, rerr := tx.write(ctx, statement{text: "ROLLBACK TO SAVEPOINT try"}); rerr != nil {
 		return errors.Join(err, rerr)
 	}
 	return err
@@ -112,26 +113,50 @@ func (tx *Tx) Try(ctx context.Context, fn func() error) error {
 
 func (tx *Tx) database() *DB { return tx.d }
 
-func (tx *Tx) binds() bool { return false }
-
-func (tx *Tx) read(ctx context.Context, dest any, query string, _ []any) error {
+func (tx *Tx) read(ctx context.Context, dest any, st statement) error {
 	if err := tx.usable(); err != nil {
 		return err
 	}
-	err := mapped(ctx, bun.NewRawQuery(tx.d.writer, query).Conn(tx.sql).Scan(tx.d.statement(ctx), dest))
+	ctx = tx.d.statement(ctx)
+	err := scan(ctx, tx.d.writer, source{on: tx.sql, stmt: tx.prepared(ctx, st), st: st}, dest)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		tx.failed = err
 	}
 	return err
 }
 
-func (tx *Tx) write(ctx context.Context, query string) (sql.Result, error) {
+func (tx *Tx) write(ctx context.Context, st statement) (res sql.Result, err error) {
 	if err := tx.usable(); err != nil {
 		return nil, err
 	}
-	res, err := tx.sql.ExecContext(tx.d.statement(ctx), query)
+	ctx = tx.d.statement(ctx)
+	if stmt := tx.prepared(ctx, st); stmt != nil {
+		res, err = stmt.ExecContext(ctx, st.args...)
+	} else {
+		res, err = tx.sql.ExecContext(ctx, st.text, st.args...)
+	}
 	tx.failed = mapped(ctx, err)
 	return res, tx.failed
+}
+
+// prepared is the statement if it was prepared before this transaction, which
+// has the only connection.
+func (tx *Tx) prepared(ctx context.Context, st statement) *sql.Stmt {
+	stmt, wanted := tx.d.kept.writer.find(st)
+	if wanted {
+		tx.wanted = append(tx.wanted, st.text)
+	}
+	if stmt == nil {
+		return nil
+	}
+	return tx.sql.StmtContext(ctx, stmt)
+}
+
+// prepareWanted prepares, after its end, what the transaction would have used.
+func (tx *Tx) prepareWanted(ctx context.Context) {
+	for _, text := range tx.wanted {
+		tx.d.kept.writer.get(tx.d.statement(ctx), tx.d.writer.DB, statement{text: text, keep: true})
+	}
 }
 
 // usable refuses statements after one has failed, on every engine, because
@@ -145,31 +170,33 @@ func (tx *Tx) usable() error {
 
 func (d *DB) database() *DB { return d }
 
-func (d *DB) binds() bool { return d.engine == SQLite }
-
-func (d *DB) read(ctx context.Context, dest any, query string, args []any) error {
-	if args != nil {
-		ctx := d.statement(ctx)
-		raw := bun.NewRawQuery(d.reader, "")
-		if stmt := d.stmts.get(ctx, d.reader.DB, query); stmt != nil {
-			return mapped(ctx, raw.Conn(prepared{d.reader, stmt, args}).Scan(ctx, dest))
-		}
-		return mapped(ctx, raw.Conn(direct{d.reader, query, args}).Scan(ctx, dest))
-	}
-	return mapped(ctx, bun.NewRawQuery(d.reader, query).Scan(d.statement(ctx), dest))
+func (d *DB) read(ctx context.Context, dest any, st statement) error {
+	ctx = d.statement(ctx)
+	return scan(ctx, d.reader, source{on: d.reader.DB, stmt: d.kept.reader.get(ctx, d.reader.DB, st), st: st}, dest)
 }
 
-func (d *DB) write(ctx context.Context, query string) (res sql.Result, err error) {
+func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error) {
 	if ctx.Value(insideKey{d}) != nil {
 		return nil, ErrNested
 	}
+	defer d.writes.Add(1)
+	ctx = d.statement(ctx)
 	err = retry(ctx, func() error {
 		var err error
-		res, err = d.writer.DB.ExecContext(d.statement(ctx), query)
+		if stmt := d.kept.writer.get(ctx, d.writer.DB, st); stmt != nil {
+			res, err = stmt.ExecContext(ctx, st.args...)
+		} else {
+			res, err = d.writer.DB.ExecContext(ctx, st.text, st.args...)
+		}
 		return mapped(ctx, err)
 	})
 	return res, err
 }
+
+// Writes counts the changes made through d. On SQLite, which only its owner
+// writes, nothing has changed while it stays the same; on the other engines it
+// tells nothing, and ok is false.
+func (d *DB) Writes() (n int64, ok bool) { return d.writes.Load(), d.engine == SQLite }
 
 // statement is the context of one statement. SQLite answers from this process
 // in microseconds, and watching for a cancellation would cost as much again.
