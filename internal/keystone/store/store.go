@@ -7,6 +7,7 @@ import (
 	"context"
 	"embed"
 	"slices"
+	"sync/atomic"
 
 	"nacre/internal/keystone"
 	"nacre/internal/oslo/db"
@@ -20,11 +21,15 @@ var Migrations embed.FS
 // Store answers queries; Tx changes.
 type Store struct {
 	reads
-	db *db.DB
+	db   *db.DB
+	last atomic.Pointer[revisionAt]
 }
 
+// revisionAt is the revision after that many writes.
+type revisionAt struct{ writes, revision int64 }
+
 // New is a store on an open database that has Migrations.
-func New(d *db.DB) *Store { return &Store{reads{d}, d} }
+func New(d *db.DB) *Store { return &Store{reads: reads{d}, db: d} }
 
 // Open connects to url and brings its tables up to date.
 func Open(ctx context.Context, url string, opts ...db.Option) (*Store, error) {
@@ -37,6 +42,12 @@ func Open(ctx context.Context, url string, opts ...db.Option) (*Store, error) {
 
 // Close ends the connections.
 func (s *Store) Close() error { return s.db.Close() }
+
+// Ping reports whether the database answers.
+func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.readRevision(ctx)
+	return err
+}
 
 // reads are the queries, on the database or inside a transaction.
 type reads struct{ q db.Q }
@@ -59,6 +70,18 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 
 // Revision moves with every change.
 func (s *Store) Revision(ctx context.Context) (int64, error) {
+	writes, known := s.db.Writes()
+	if last := s.last.Load(); known && last != nil && last.writes == writes {
+		return last.revision, nil
+	}
+	revision, err := s.readRevision(ctx)
+	if err == nil {
+		s.last.Store(&revisionAt{writes, revision})
+	}
+	return revision, err
+}
+
+func (s *Store) readRevision(ctx context.Context) (int64, error) {
 	n, err := db.Scan[int64](ctx, s.db, "SELECT value FROM revisions WHERE id = 'all'")
 	if err == nil && len(n) == 0 {
 		err = db.ErrNoRow
