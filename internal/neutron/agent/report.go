@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -23,7 +24,8 @@ type reporter struct {
 	floating map[string]rpcapi.Status
 	dhcp     map[string]rpcapi.Status
 	errors   []rpcapi.ObjectError
-	told     ml2.Status // what the server has heard of routers, floating IPs and DHCP
+	own      []rpcapi.PortStatus // of DHCP servers and routers, as the server has heard
+	told     ml2.Status          // what the server has heard of routers, floating IPs and DHCP
 	silent   time.Duration
 }
 
@@ -55,7 +57,7 @@ func (r *reporter) applied(state rpcapi.HostState, status ml2.Status, full bool)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if full {
-		r.told = ml2.Status{}
+		r.told, r.own = ml2.Status{}, nil
 	}
 	known := map[string]string{}
 	for _, p := range state.Ports {
@@ -67,13 +69,51 @@ func (r *reporter) applied(state rpcapi.HostState, status ml2.Status, full bool)
 			r.ports[s.ID], news = s, true
 		}
 	}
+	own := servicePorts(state, status)
+	for _, s := range own {
+		if !slices.Contains(r.own, s) {
+			r.ports[s.ID], news = s, true
+		}
+	}
 	news = differing(r.routers, r.told.Routers, status.Routers) || news
 	news = differing(r.floating, r.told.FloatingIPs, status.FloatingIPs) || news
 	news = differing(r.dhcp, r.told.DHCP, status.DHCP) || news
-	r.revision, r.errors, r.told = state.Revision, status.Errors, status
+	r.revision, r.errors, r.told, r.own = state.Revision, status.Errors, status, own
 	if news {
 		r.hurry()
 	}
+}
+
+// servicePorts are the statuses of the ports of DHCP servers and routers: they
+// fare as what they belong to.
+func servicePorts(state rpcapi.HostState, status ml2.Status) []rpcapi.PortStatus {
+	var out []rpcapi.PortStatus
+	add := func(id string, up bool, owners []rpcapi.Status, owner string) {
+		for _, s := range owners {
+			if s.ID != owner {
+				continue
+			}
+			p := rpcapi.PortStatus{ID: id, Status: s.Status, Error: s.Error}
+			if !up {
+				p.Status = rpcapi.StatusDown
+			}
+			out = append(out, p)
+		}
+	}
+	for _, n := range state.Networks {
+		if n.DHCP != nil {
+			add(n.DHCP.Port.ID, n.DHCP.Port.AdminStateUp, status.DHCP, n.ID)
+		}
+	}
+	for _, r := range state.Routers {
+		for _, i := range r.Interfaces {
+			add(i.PortID, i.AdminStateUp, status.Routers, r.ID)
+		}
+		if r.Gateway != nil {
+			add(r.Gateway.PortID, r.Gateway.AdminStateUp, status.Routers, r.ID)
+		}
+	}
+	return out
 }
 
 // differing puts into news what is in now and was not in before.

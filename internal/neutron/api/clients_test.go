@@ -225,3 +225,53 @@ func TestListingMakesDefaultGroup(t *testing.T) {
 		t.Fatalf("a member sees %v", seen)
 	}
 }
+
+// TestGroupInUseStaysShared: while a port of the project carries it.
+func TestGroupInUseStaysShared(t *testing.T) {
+	c := newCloud(t, "vm")
+	g := id(c.create(t, "member", "security-groups", "security_group", map[string]any{"name": "g"}))
+	share := "/v2.0/rbac-policies/" + id(c.create(t, "member", "rbac-policies", "rbac_policy",
+		map[string]any{"object_type": "security_group", "object_id": g, "action": "access_as_shared", "target_tenant": "other"}))
+	n := id(c.create(t, "other", "networks", "network", map[string]any{"name": "n"}))
+	p := id(c.create(t, "other", "ports", "port", map[string]any{"network_id": n, "security_groups": []string{g}}))
+	c.do(t, "member", "DELETE", share, nil, 409)
+	c.do(t, "other", "DELETE", "/v2.0/ports/"+p, nil, 204)
+	c.do(t, "member", "DELETE", share, nil, 204)
+}
+
+// TestGroupNeedsQuotaOfItsRules: a new group comes with two.
+func TestGroupNeedsQuotaOfItsRules(t *testing.T) {
+	c := newCloud(t, "vm")
+	c.do(t, "admin", "PUT", "/v2.0/quotas/"+demoProject, map[string]any{"quota": map[string]any{"security_group_rule": 5}}, 200)
+	c.do(t, "member", "POST", "/v2.0/security-groups", map[string]any{"security_group": map[string]any{"name": "g"}}, 409)
+	c.do(t, "admin", "PUT", "/v2.0/quotas/"+demoProject, map[string]any{"quota": map[string]any{"security_group_rule": 6}}, 200)
+	c.create(t, "member", "security-groups", "security_group", map[string]any{"name": "g"})
+}
+
+// TestEmptyPageLeadsBack: past the last page clients turn round.
+func TestEmptyPageLeadsBack(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	links := func(path string) []any {
+		list, _ := c.do(t, "member", "GET", path, nil, 200)["networks_links"].([]any)
+		return list
+	}
+	past := links("/v2.0/networks?limit=1&marker=" + n)
+	if len(past) != 1 || past[0].(map[string]any)["rel"] != "previous" ||
+		past[0].(map[string]any)["href"] != "http://127.0.0.1:9696/v2.0/networks?limit=1&page_reverse=True" {
+		t.Fatalf("links of an empty page: %v", past)
+	}
+	if back := links("/v2.0/networks?limit=1&page_reverse=True"); len(back) != 2 {
+		t.Fatalf("links of the last page: %v", back)
+	}
+}
+
+// TestServiceTypes are those of the original, whose prefixes are odd.
+func TestServiceTypes(t *testing.T) {
+	c := newCloud(t, "vm")
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	s := "/v2.0/subnets/" + id(c.create(t, "member", "subnets", "subnet", map[string]any{"network_id": n, "ip_version": 4, "cidr": "10.1.0.0/24"}))
+	for typ, want := range map[string]int{"compute:nova": 200, "network:distributed": 200, "neutron:x": 200, "test:type_1": 200, "nova": 400, "x:y": 400, "": 400} {
+		c.do(t, "member", "PUT", s, map[string]any{"subnet": map[string]any{"service_types": []string{typ}}}, want)
+	}
+}

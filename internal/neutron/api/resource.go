@@ -186,8 +186,12 @@ func (r *resource[T, R]) doList(c *httpapi.Call, w http.ResponseWriter) error {
 func (r *resource[T, R]) page(c *httpapi.Call, q neutron.Query, rows []T) ([]byte, error) {
 	full := q.Limit > 0 && len(rows) == q.Limit
 	var links []attributes.Link
-	if q.Limit > 0 && len(rows) > 0 {
-		links = attributes.Links(c.BaseURL()+c.R.URL.Path, c.R.URL.RawQuery, r.id(&rows[0]), r.id(&rows[len(rows)-1]), full, q.Reverse)
+	if q.Limit > 0 {
+		first, last := "", ""
+		if len(rows) > 0 {
+			first, last = r.id(&rows[0]), r.id(&rows[len(rows)-1])
+		}
+		links = attributes.Links(c.BaseURL()+c.R.URL.Path, c.R.URL.RawQuery, first, last, full, q.Reverse)
 	}
 	rows = slices.DeleteFunc(rows, func(row T) bool { return !c.Allowed("get_"+r.Name, r.target(&row)) })
 	var show func(string) bool

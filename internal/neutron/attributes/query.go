@@ -1,7 +1,6 @@
 package attributes
 
 import (
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -147,7 +146,8 @@ func (r *Resource) sort(params url.Values, q *neutron.Query) error {
 	return nil
 }
 
-// Links are the pages next to one, as its collection's *_links.
+// Links are the pages next to one, as its collection's *_links; an empty page,
+// without a first and a last row, leads back to the other end of the list.
 func Links(base, rawQuery, first, last string, full bool, reverse bool) []Link {
 	var kept []string
 	for pair := range strings.SplitSeq(rawQuery, "&") {
@@ -155,15 +155,19 @@ func Links(base, rawQuery, first, last string, full bool, reverse bool) []Link {
 			kept = append(kept, pair)
 		}
 	}
-	at := func(marker, tail string) string {
-		return fmt.Sprintf("%s?%s", base, strings.Join(append(slices.Clone(kept), "marker="+url.QueryEscape(marker)+tail), "&"))
+	at := func(marker string, tail ...string) string {
+		params := slices.Clone(kept)
+		if marker != "" {
+			params = append(params, "marker="+url.QueryEscape(marker))
+		}
+		return base + "?" + strings.Join(append(params, tail...), "&")
 	}
 	var out []Link
 	if full || reverse {
-		out = append(out, Link{Rel: "next", Href: at(last, "")})
+		out = append(out, Link{Rel: "next", Href: at(last)})
 	}
 	if full || !reverse {
-		out = append(out, Link{Rel: "previous", Href: at(first, "&page_reverse=True")})
+		out = append(out, Link{Rel: "previous", Href: at(first, "page_reverse=True")})
 	}
 	return out
 }

@@ -341,7 +341,7 @@ func ServiceTypes(v any) error {
 		if !ok {
 			return fault.BadRequest("Subnet service type %s is not a string.", Text(t)).As("InvalidInputSubnetServiceType")
 		}
-		if !strings.HasPrefix(s, "network:") && !strings.HasPrefix(s, "compute:") {
+		if !serviceType.MatchString(s) {
 			return fault.BadRequest("Subnet service type %s does not correspond to a valid device owner.", s).As("InvalidSubnetServiceType")
 		}
 		if slices.Contains(seen, t) {
@@ -351,6 +351,10 @@ func ServiceTypes(v any) error {
 	}
 	return nil
 }
+
+// serviceType is what the original takes for a device owner: neutron's own
+// prefixes, or any word that begins with a letter of "compute:".
+var serviceType = regexp.MustCompile(`^(network:|neutron:|[compute:])`)
 
 // Protocol takes a protocol's name or number; null, "any" and 0 are any.
 func Protocol(v any) (any, error) {

@@ -149,8 +149,8 @@ func (s *Service) DeleteRBACPolicy(ctx context.Context, id string) error {
 
 // checkRBACUnused refuses when somebody still needs what p gave.
 func (s *Service) checkRBACUnused(ctx context.Context, tx *store.Tx, p neutron.RBACPolicy) error {
-	if p.ObjectType != "network" {
-		return nil
+	if p.ObjectType == "security_group" {
+		return checkGroupUsers(ctx, tx, p)
 	}
 	n, err := tx.NetworkRow(ctx, p.ObjectID, "")
 	if err != nil {
@@ -165,6 +165,14 @@ func (s *Service) checkRBACUnused(ctx context.Context, tx *store.Tx, p neutron.R
 		return err
 	}
 	return nil
+}
+
+func checkGroupUsers(ctx context.Context, tx *store.Tx, p neutron.RBACPolicy) error {
+	users, err := tx.GroupUsers(ctx, p.ObjectID)
+	if err == nil && len(users) > 0 {
+		err = rbacInUse(p, "project_id="+p.TargetProject)
+	}
+	return err
 }
 
 func rbacInUse(p neutron.RBACPolicy, details string) error {

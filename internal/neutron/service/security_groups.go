@@ -121,6 +121,9 @@ func (s *Service) createSecurityGroup(ctx context.Context, tx *store.Tx, r neutr
 		return g, err
 	}
 	g.Rules = s.egressRules(g)
+	if err := s.count(ctx, tx, "security_group_rule", g.ProjectID, len(g.Rules)); err != nil {
+		return g, err
+	}
 	return g, tx.InsertSecurityGroup(ctx, g)
 }
 

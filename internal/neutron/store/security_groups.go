@@ -131,6 +131,15 @@ func (s *Store) GroupInUse(ctx context.Context, id string) (bool, error) {
 	return len(rows) > 0, err
 }
 
+// GroupUsers are the projects with ports that carry a group, though it is
+// neither theirs nor shared with them.
+func (s *Store) GroupUsers(ctx context.Context, id string) ([]string, error) {
+	return db.Scan[string](ctx, s.q, `SELECT DISTINCT p.project_id FROM ports p JOIN port_security_groups g ON g.port_id = p.id
+		JOIN security_groups s ON s.id = g.security_group_id WHERE g.security_group_id = ? AND p.project_id <> s.project_id AND NOT EXISTS
+		(SELECT 1 FROM rbac_policies r WHERE r.object_type = 'security_group' AND r.object_id = g.security_group_id
+			AND r.target_project IN ('*', p.project_id))`, id)
+}
+
 // DeleteSecurityGroup removes a group, its rules and those that refer to it.
 func (tx *Tx) DeleteSecurityGroup(ctx context.Context, id string) error {
 	tx.TouchGroup(id)
