@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,34 @@ func TestCandidates(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPutInAnyOrder builds the same snapshot from providers as they come.
+func TestPutInAnyOrder(t *testing.T) {
+	want := names(world())
+	all := world().InOrder()
+	for range 20 {
+		rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+		s := NewSnapshot()
+		for _, p := range all {
+			s.Put(p)
+		}
+		s.Put(all...)
+		if got := names(s); got != want {
+			t.Fatalf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
+func names(s *Snapshot) string {
+	var out []string
+	for _, p := range s.InOrder() {
+		out = append(out, p.UUID)
+	}
+	for _, p := range s.sharing {
+		out = append(out, p.UUID)
+	}
+	return strings.Join(out, " ")
 }
 
 func BenchmarkCandidates(b *testing.B) {

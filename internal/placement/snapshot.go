@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -55,35 +57,49 @@ func (s *Snapshot) Put(changed ...*ProviderState) {
 	reorder := false
 	for _, p := range changed {
 		old := s.Providers[p.UUID]
-		if old == nil || old.RootUUID != p.RootUUID || old.Sharing() != p.Sharing() || old.Sharing() {
+		switch {
+		case old == nil:
+			s.Providers[p.UUID] = p
+			reorder = reorder || !s.append(p)
+		case old.RootUUID != p.RootUUID || old.Sharing() || p.Sharing():
+			s.Providers[p.UUID] = p
 			reorder = true
-		}
-		if old != nil && !reorder {
+		default:
 			*old = *p
-			continue
 		}
-		s.Providers[p.UUID] = p
 	}
 	if reorder {
 		s.index()
 	}
 }
 
+// append puts a provider behind all that are older; false when it is not the youngest.
+func (s *Snapshot) append(p *ProviderState) bool {
+	tree := s.trees[p.RootUUID]
+	if p.UUID == p.RootUUID {
+		if n := len(s.order); tree != nil || n > 0 && byAge(s.Providers[s.order[n-1]], p) > 0 {
+			return false
+		}
+		s.order = append(s.order, p.UUID)
+	} else if tree == nil || byAge(tree[len(tree)-1], p) > 0 {
+		return false
+	}
+	s.trees[p.RootUUID] = append(tree, p)
+	if p.Sharing() {
+		s.sharing = append(s.sharing, p)
+	}
+	return true
+}
+
+func byAge(a, b *ProviderState) int {
+	return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), strings.Compare(a.UUID, b.UUID))
+}
+
 // index builds trees and order anew.
 func (s *Snapshot) index() {
 	clear(s.trees)
 	s.order, s.sharing = s.order[:0], s.sharing[:0]
-	all := make([]*ProviderState, 0, len(s.Providers))
-	for _, p := range s.Providers {
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(a, b *ProviderState) int {
-		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
-			return c
-		}
-		return strings.Compare(a.UUID, b.UUID)
-	})
-	for _, p := range all {
+	for _, p := range slices.SortedFunc(maps.Values(s.Providers), byAge) {
 		if p.UUID == p.RootUUID {
 			s.order = append(s.order, p.UUID)
 			s.trees[p.RootUUID] = append([]*ProviderState{p}, s.trees[p.RootUUID]...)

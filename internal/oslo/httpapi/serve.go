@@ -389,6 +389,10 @@ func (c *Call) answer(v any) {
 		c.send(Response{Status: c.status})
 		return
 	}
+	if own, ok := v.(Appender); ok {
+		c.send(Response{Status: c.status, Body: own.AppendJSON(nil)})
+		return
+	}
 	body, err := Encode(v)
 	if err != nil {
 		c.fail(fmt.Errorf("encode answer: %w", err))
@@ -396,6 +400,9 @@ func (c *Call) answer(v any) {
 	}
 	c.send(Response{Status: c.status, Body: body})
 }
+
+// Appender is a view that writes its own JSON, where an answer is long and asked for often.
+type Appender interface{ AppendJSON(b []byte) []byte }
 
 // Encode is JSON as the original writes it: <, > and & are not escaped.
 func Encode(v any) ([]byte, error) {

@@ -21,28 +21,6 @@ func (a *API) candidateRoutes() httpapi.Table {
 		Do: httpapi.Get(a.listCandidates)}}
 }
 
-type candidatesView struct {
-	AllocationRequests []allocationRequestView `json:"allocation_requests"`
-	ProviderSummaries  map[string]summaryView  `json:"provider_summaries"`
-}
-
-type allocationRequestView struct {
-	Allocations any                 `json:"allocations"`
-	Mappings    map[string][]string `json:"mappings,omitempty"`
-}
-
-type summaryView struct {
-	Resources map[string]capacityView `json:"resources"`
-	Traits    *[]string               `json:"traits,omitempty"`
-	Parent    **string                `json:"parent_provider_uuid,omitempty"`
-	Root      string                  `json:"root_provider_uuid,omitempty"`
-}
-
-type capacityView struct {
-	Capacity int64 `json:"capacity"`
-	Used     int64 `json:"used"`
-}
-
 func (a *API) listCandidates(c *httpapi.Call) (candidatesView, error) {
 	req, err := a.candidateRequest(c)
 	if err != nil {
@@ -52,73 +30,8 @@ func (a *API) listCandidates(c *httpapi.Call) (candidatesView, error) {
 	if err != nil {
 		return candidatesView{}, err
 	}
-	v := candidatesView{AllocationRequests: []allocationRequestView{}, ProviderSummaries: map[string]summaryView{}}
-	for _, f := range found {
-		v.AllocationRequests = append(v.AllocationRequests, newAllocationRequest(c, f))
-	}
-	for _, p := range summaries {
-		v.ProviderSummaries[p.UUID] = newSummary(c, p, req)
-	}
 	fresh(c, time.Time{})
-	return v, nil
-}
-
-type listedAllocation struct {
-	ResourceProvider listedProvider   `json:"resource_provider"`
-	Resources        map[string]int64 `json:"resources"`
-}
-
-type listedProvider struct {
-	UUID string `json:"uuid"`
-}
-
-type namedAllocation struct {
-	Resources map[string]int64 `json:"resources"`
-}
-
-// newAllocationRequest is a list before 1.12, from then on an object by provider.
-func newAllocationRequest(c *httpapi.Call, f placement.Candidate) allocationRequestView {
-	if !c.Version.AtLeast("1.12") {
-		list := make([]listedAllocation, len(f.Allocations))
-		for i, a := range f.Allocations {
-			list[i] = listedAllocation{listedProvider{a.ProviderUUID}, a.Resources}
-		}
-		return allocationRequestView{Allocations: list}
-	}
-	set := make(map[string]namedAllocation, len(f.Allocations))
-	for _, a := range f.Allocations {
-		set[a.ProviderUUID] = namedAllocation{a.Resources}
-	}
-	v := allocationRequestView{Allocations: set}
-	if c.Version.AtLeast("1.34") {
-		v.Mappings = make(map[string][]string, len(f.Mappings))
-		for _, m := range f.Mappings {
-			v.Mappings[m.Suffix] = m.Providers
-		}
-	}
-	return v
-}
-
-func newSummary(c *httpapi.Call, p placement.ProviderState, req placement.CandidateRequest) summaryView {
-	v := summaryView{Resources: map[string]capacityView{}}
-	for class, inv := range p.Inventories {
-		if !c.Version.AtLeast("1.27") && !asked(req, class) {
-			continue
-		}
-		v.Resources[class] = capacityView{inv.Capacity(), p.Used[class]}
-	}
-	if c.Version.AtLeast("1.17") {
-		traits := p.SortedTraits()
-		v.Traits = &traits
-	}
-	if c.Version.AtLeast("1.29") {
-		v.Parent, v.Root = &p.ParentUUID, p.RootUUID
-	}
-	return v
-}
-
-func asked(req placement.CandidateRequest, class string) bool {
-	return slices.ContainsFunc(req.Groups, func(g placement.RequestGroup) bool { return g.Resources[class] > 0 })
+	return newCandidatesView(c, req, found, summaries), nil
 }
 
 // candidateRequest reads the whole query.
