@@ -18,7 +18,11 @@ func BenchmarkIdentity(b *testing.B) {
 		return status
 	})
 	c.EachClients(b, "token-validate", func() int {
-		status, _ := c.Do("GET", identity, "/v3/auth/projects", nil)
+		status, _ := c.Do("HEAD", identity, "/v3/auth/tokens", nil, "X-Subject-Token: "+c.token)
+		return status
+	})
+	c.EachClients(b, "token-show", func() int {
+		status, _ := c.Do("GET", identity, "/v3/auth/tokens", nil, "X-Subject-Token: "+c.token)
 		return status
 	})
 }
