@@ -11,6 +11,7 @@ import (
 	"nacre/internal/glance/service"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/pprint"
 )
 
 // The media types of a patch: the older one is draft 4 of JSON Patch.
@@ -150,7 +151,7 @@ func bare(v any) string {
 	if s, ok := v.(string); ok {
 		return s
 	}
-	return repr(v)
+	return pprint.Repr(v)
 }
 
 func draft4Operation(obj map[string]any) (op string, pointer any, err error) {

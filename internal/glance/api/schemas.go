@@ -13,6 +13,7 @@ import (
 
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/pprint"
 )
 
 //go:embed schemas/*.json
@@ -90,14 +91,14 @@ func (k *orderedKeys) UnmarshalJSON(text []byte) error {
 func (s schema) check(obj map[string]any) error {
 	for _, name := range s.order {
 		if v, ok := obj[name]; ok {
-			if err := checkValue(s.properties[name], v, "['properties']["+quote(name)+"]", "["+quote(name)+"]"); err != nil {
+			if err := checkValue(s.properties[name], v, "['properties']["+pprint.Quote(name)+"]", "["+pprint.Quote(name)+"]"); err != nil {
 				return err
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(obj)) {
 		if s.properties[name] == nil {
-			if err := checkValue(s.additional, obj[name], "['additionalProperties']", "["+quote(name)+"]"); err != nil {
+			if err := checkValue(s.additional, obj[name], "['additionalProperties']", "["+pprint.Quote(name)+"]"); err != nil {
 				return err
 			}
 		}
@@ -110,7 +111,7 @@ func checkValue(rule map[string]any, v any, path, where string) error {
 	keyword, message := violation(rule, v)
 	if message != "" {
 		return fault.BadRequest("Provided object does not match schema 'image': %s\n\nFailed validating %s in schema%s:\n%s\n\nOn instance%s:\n%s",
-			message, quote(keyword), path, indented(pretty(rule)), where, indented(pretty(v)))
+			message, pprint.Quote(keyword), path, indented(pprint.Format(rule)), where, indented(pprint.Format(v)))
 	}
 	items, isItems := rule["items"].(map[string]any)
 	list, isList := v.([]any)
@@ -132,23 +133,23 @@ func violation(rule map[string]any, v any) (keyword, message string) {
 	if types := typesOf(rule["type"]); types != nil && !anyType(types, v) {
 		names := make([]string, len(types))
 		for i, t := range types {
-			names[i] = repr(t)
+			names[i] = pprint.Repr(t)
 		}
-		return "type", repr(v) + " is not of type " + strings.Join(names, ", ")
+		return "type", pprint.Repr(v) + " is not of type " + strings.Join(names, ", ")
 	}
 	if enum, ok := rule["enum"].([]any); ok && !contains(enum, v) {
-		return "enum", repr(v) + " is not one of " + repr(enum)
+		return "enum", pprint.Repr(v) + " is not one of " + pprint.Repr(enum)
 	}
 	text, isText := v.(string)
 	if !isText {
 		return "", ""
 	}
 	if pattern, ok := rule["pattern"].(string); ok && !regexp.MustCompile(pattern).MatchString(text) {
-		return "pattern", repr(v) + " does not match " + quote(pattern)
+		return "pattern", pprint.Repr(v) + " does not match " + pprint.Quote(pattern)
 	}
 	if limit, ok := rule["maxLength"].(json.Number); ok {
 		if n, _ := limit.Int64(); int64(utf8.RuneCountInString(text)) > n {
-			return "maxLength", repr(v) + " is too long"
+			return "maxLength", pprint.Repr(v) + " is too long"
 		}
 	}
 	return "", ""

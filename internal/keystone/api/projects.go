@@ -8,6 +8,7 @@ import (
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/policy"
+	"nacre/internal/oslo/pprint"
 )
 
 func (a *API) projectRoutes() httpapi.Table {
@@ -245,15 +246,15 @@ func (a *API) tagFits(have []string, tag string) error {
 	one, _ := schema["items"].(map[string]any)
 	switch {
 	case strings.ContainsAny(tag, ",/"):
-		return refusal(pyRepr(tag)+" does not match '^[^,/]*$'", "pattern", one, nil, tag)
+		return refusal(pprint.Repr(tag)+" does not match '^[^,/]*$'", "pattern", one, nil, tag)
 	case len([]rune(tag)) > 255:
-		return refusal(pyRepr(tag)+" is too long", "maxLength", one, nil, tag)
+		return refusal(pprint.Repr(tag)+" is too long", "maxLength", one, nil, tag)
 	case len(have) >= maxTags:
 		all := make([]any, 0, len(have)+1)
 		for _, t := range append(slices.Clone(have), tag) {
 			all = append(all, t)
 		}
-		return refusal(pyRepr(all)+" is too long", "maxItems", schema, nil, all)
+		return refusal(pprint.Repr(all)+" is too long", "maxItems", schema, nil, all)
 	}
 	return nil
 }

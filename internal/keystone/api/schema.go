@@ -10,6 +10,7 @@ import (
 
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/pprint"
 )
 
 // schemaDocs are the schemas by file: that of the resource inside the body's
@@ -64,7 +65,7 @@ func (a *API) schemaFault(e httpapi.SchemaError) *fault.Fault {
 // then looks at an empty one.
 func emptyResource(schema map[string]any) *fault.Fault {
 	if required, _ := schema["required"].([]any); len(required) > 0 {
-		return refusal(pyRepr(required[0])+" is a required property", "required", schema, nil, view{})
+		return refusal(pprint.Repr(required[0])+" is a required property", "required", schema, nil, view{})
 	}
 	return refusal("{} does not have enough properties", "minProperties", schema, nil, view{})
 }
@@ -73,7 +74,7 @@ func emptyResource(schema map[string]any) *fault.Fault {
 func refusal(message, keyword string, schema map[string]any, path []string, value any) *fault.Fault {
 	part, schemaPath := subschema(schema, path)
 	text := fmt.Sprintf("%s\n\nFailed validating '%s' in schema%s:\n%s\n\nOn instance%s:\n%s", message, keyword,
-		indices(schemaPath), indent(pprint(part)), indices(path), indent(pprint(value)))
+		indices(schemaPath), indent(pprint.Format(part)), indices(path), indent(pprint.Format(value)))
 	if len(path) > 0 {
 		text = fmt.Sprintf("Invalid input for field '%s': %s", strings.Join(path, "/"), text)
 	}
@@ -123,7 +124,7 @@ func indices(path []string) string {
 		if _, err := strconv.Atoi(step); err == nil {
 			b.WriteString("[" + step + "]")
 		} else {
-			b.WriteString("[" + pyRepr(step) + "]")
+			b.WriteString("[" + pprint.Repr(step) + "]")
 		}
 	}
 	return b.String()

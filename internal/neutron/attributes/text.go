@@ -1,12 +1,9 @@
 package attributes
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
 	"strings"
+
+	"nacre/internal/oslo/pprint"
 )
 
 // Text writes a value of a body as Python's str() does, for sentences.
@@ -18,32 +15,7 @@ func Text(v any) string {
 }
 
 // Repr writes a value of a body as Python's repr() does.
-func Repr(v any) string {
-	switch t := v.(type) {
-	case nil:
-		return "None"
-	case bool:
-		if t {
-			return "True"
-		}
-		return "False"
-	case string:
-		return quote(t)
-	case json.Number:
-		return t.String()
-	case int:
-		return strconv.Itoa(t)
-	case []string:
-		return "[" + joined(t, quote) + "]"
-	case []any:
-		return "[" + joined(t, Repr) + "]"
-	case map[string]any:
-		return "{" + joined(slices.Sorted(maps.Keys(t)), func(k string) string {
-			return quote(k) + ": " + Repr(t[k])
-		}) + "}"
-	}
-	return fmt.Sprint(v)
-}
+func Repr(v any) string { return pprint.Repr(v) }
 
 func joined[T any](list []T, f func(T) string) string {
 	out := make([]string, len(list))
@@ -53,11 +25,4 @@ func joined[T any](list []T, f func(T) string) string {
 	return strings.Join(out, ", ")
 }
 
-// quote uses single quotes unless the text has some and no double ones.
-func quote(s string) string {
-	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
-		return `"` + s + `"`
-	}
-	r := strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\t", `\t`, "\r", `\r`)
-	return "'" + r.Replace(s) + "'"
-}
+func quote(s string) string { return pprint.Quote(s) }

@@ -10,6 +10,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/pprint"
 )
 
 // SchemaError is the first thing about a body or query that its schema does
@@ -80,10 +81,10 @@ func (s *Service) check(sch *jsonschema.Schema, doc any, body []byte, query bool
 		first = shallowest(ve)
 	}
 	value := at(doc, first.InstanceLocation)
-	e := SchemaError{Path: first.InstanceLocation, Value: pyRepr(value), Query: query, Body: body, Schema: fileOf(sch),
+	e := SchemaError{Path: first.InstanceLocation, Value: pprint.Repr(value), Query: query, Body: body, Schema: fileOf(sch),
 		rules: readSchema(s.Schemas, fileOf(sch)), where: pointer(first.SchemaURL), document: doc}
 	if body != nil {
-		e.Value = pyReprAt(body, first.InstanceLocation, e.Value)
+		e.Value = reprAt(body, first.InstanceLocation, e.Value)
 	}
 	e.Keyword, e.Message = sentence(first, at(e.rules, e.where), e.Value)
 	return s.schemaFault(e)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+
+	"nacre/internal/oslo/pprint"
 )
 
 // opaque errors are told as a whole, not by what is wrong inside their alternatives.
@@ -42,11 +44,11 @@ func sentence(e *jsonschema.ValidationError, rules any, repr string) (keyword, m
 	case *kind.Type:
 		return "type", repr + " is not of type " + quoted(usual(k.Want))
 	case *kind.Enum:
-		return "enum", repr + " is not one of " + pyRepr(k.Want)
+		return "enum", repr + " is not one of " + pprint.Repr(k.Want)
 	case *kind.Const:
-		return "const", pyRepr(k.Want) + " was expected"
+		return "const", pprint.Repr(k.Want) + " was expected"
 	case *kind.Required:
-		return "required", pyRepr(k.Missing[0]) + " is a required property"
+		return "required", pprint.Repr(k.Missing[0]) + " is a required property"
 	case *kind.AdditionalProperties:
 		return "additionalProperties", additional(k.Properties, rules)
 	case *kind.MinLength:
@@ -62,9 +64,9 @@ func sentence(e *jsonschema.ValidationError, rules any, repr string) (keyword, m
 	case *kind.MaxProperties:
 		return "maxProperties", repr + " has too many properties"
 	case *kind.Pattern:
-		return "pattern", repr + " does not match " + pyRepr(k.Want)
+		return "pattern", repr + " does not match " + pprint.Repr(k.Want)
 	case *kind.Format:
-		return "format", repr + " is not a " + pyRepr(k.Want)
+		return "format", repr + " is not a " + pprint.Repr(k.Want)
 	case *kind.Minimum:
 		return "minimum", repr + " is less than the minimum of " + number(k.Want.RatString())
 	case *kind.Maximum:
@@ -96,7 +98,7 @@ func usual(types []string) []string {
 func quoted(words []string) string {
 	out := make([]string, len(words))
 	for i, w := range words {
-		out[i] = pyRepr(w)
+		out[i] = pprint.Repr(w)
 	}
 	return strings.Join(out, ", ")
 }
@@ -139,67 +141,8 @@ func at(doc any, path []string) any {
 	return doc
 }
 
-// pyRepr prints a decoded JSON value as Python's repr does; objects by sorted key.
-func pyRepr(v any) string {
-	switch t := v.(type) {
-	case nil:
-		return "None"
-	case bool:
-		if t {
-			return "True"
-		}
-		return "False"
-	case string:
-		return pyString(t)
-	case json.Number:
-		return t.String()
-	case []any:
-		parts := make([]string, len(t))
-		for i, e := range t {
-			parts[i] = pyRepr(e)
-		}
-		return "[" + strings.Join(parts, ", ") + "]"
-	case map[string]any:
-		var parts []string
-		for _, k := range slices.Sorted(maps.Keys(t)) {
-			parts = append(parts, pyString(k)+": "+pyRepr(t[k]))
-		}
-		return "{" + strings.Join(parts, ", ") + "}"
-	}
-	return fmt.Sprint(v)
-}
-
-// pyString quotes like Python: single quotes unless the text has some and no double ones.
-func pyString(s string) string {
-	quote := byte('\'')
-	if strings.Contains(s, "'") && !strings.Contains(s, `"`) {
-		quote = '"'
-	}
-	var b strings.Builder
-	b.WriteByte(quote)
-	for _, r := range s {
-		switch {
-		case r == '\\' || r == rune(quote):
-			b.WriteByte('\\')
-			b.WriteRune(r)
-		case r == '\n':
-			b.WriteString(`\n`)
-		case r == '\t':
-			b.WriteString(`\t`)
-		case r == '\r':
-			b.WriteString(`\r`)
-		case r < 0x20 || r == 0x7f:
-			fmt.Fprintf(&b, `\x%02x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	b.WriteByte(quote)
-	return b.String()
-}
-
-// pyReprAt is pyRepr of the value at a path of a JSON text, objects in the order sent.
-func pyReprAt(body []byte, path []string, fallback string) string {
+// reprAt is the repr of the value at a path of a JSON text, objects in the order sent.
+func reprAt(body []byte, path []string, fallback string) string {
 	raw := json.RawMessage(body)
 	for _, step := range path {
 		var obj map[string]json.RawMessage
@@ -230,7 +173,7 @@ func reprTokens(dec *json.Decoder) (string, error) {
 	}
 	delim, ok := tok.(json.Delim)
 	if !ok {
-		return pyRepr(tok), nil
+		return pprint.Repr(tok), nil
 	}
 	var parts []string
 	for dec.More() {

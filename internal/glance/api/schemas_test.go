@@ -5,10 +5,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"nacre/internal/oslo/pprint"
 )
 
-// TestPretty compares with what Python's pprint makes of the image schema.
-func TestPretty(t *testing.T) {
+// TestSchemasPrinted compares with what Python's pprint makes of the image schema.
+func TestSchemasPrinted(t *testing.T) {
 	text, err := os.ReadFile("testdata/pprint.json")
 	if err != nil {
 		t.Fatal(err)
@@ -26,17 +28,8 @@ func TestPretty(t *testing.T) {
 		t.Errorf("%d values, %d expected", len(values), len(want))
 	}
 	for name, v := range values {
-		if got := pretty(v); got != want[name] {
+		if got := pprint.Format(v); got != want[name] {
 			t.Errorf("%s:\ngot  %s\nwant %s", name, got, want[name])
-		}
-	}
-}
-
-func TestRepr(t *testing.T) {
-	for want, v := range map[string]any{"'x'": "x", `"it's"`: "it's", `'it\'s "x"'`: `it's "x"`, "None": nil, "True": true,
-		"5": json.Number("5"), "['a', {'b': False}]": []any{"a", map[string]any{"b": false}}, `'a\n\t\\\x01'`: "a\n\t\\\x01"} {
-		if got := repr(v); got != want {
-			t.Errorf("got %s, want %s", got, want)
 		}
 	}
 }
