@@ -115,7 +115,7 @@ func tell(problems []cloud.Problem) error {
 // logHandler is colourful on a terminal and JSON elsewhere.
 func logHandler(w *os.File, level slog.Level) slog.Handler {
 	if st, err := w.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-		return tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
+		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
 	}
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 }

@@ -27,7 +27,6 @@ import (
 type serverCloud struct {
 	*goldenCloud
 	svc *service.Service
-	bus interface{ Close() }
 }
 
 func newServerCloud(t *testing.T) *serverCloud {

@@ -65,6 +65,7 @@ func firstField(s string) string {
 func CertificateFingerprint(text string) (string, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil || block.Type != "CERTIFICATE" {
+		//lint:ignore ST1005 the tenant reads this sentence
 		return "", errors.New("failed to generate X509 fingerprint. Error message: Unable to load PEM file.")
 	}
 	if _, err := x509.ParseCertificate(block.Bytes); err != nil {
