@@ -21,6 +21,8 @@ func (a *API) serverActionRoutes() httpapi.Table {
 		a.power("resume", "os_compute_api:os-suspend-server:resume", "resume", a.svc.ResumeServer),
 		a.action("reboot", 202, "os_compute_api:servers:reboot", member, versioned("reboot", "2.1"),
 			httpapi.OnJSON(a.svc.Server, a.rebootServer)),
+		a.action("rebuild", 202, "os_compute_api:servers:rebuild", member, versioned("rebuild", "2.1", "2.19", "2.54", "2.57", "2.63", "2.90"),
+			httpapi.OnJSON(a.svc.Server, a.rebuildServer)),
 		a.action("lock", 202, "os_compute_api:os-lock-server:lock", member, versioned("lock", "2.1", "2.73"),
 			httpapi.OnJSON(a.svc.Server, a.lockServer)),
 		a.action("unlock", 202, "os_compute_api:os-lock-server:unlock", member, versioned("unlock", "2.1"),

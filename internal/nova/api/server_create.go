@@ -10,6 +10,7 @@ import (
 	"nacre/internal/nova"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/policy"
 )
 
 // serverCreate is the body of POST /servers in all microversions.
@@ -144,11 +145,13 @@ func (a *API) serverRequest(c *httpapi.Call, body serverCreate) (req nova.Server
 		return req, err
 	}
 	for _, step := range []func() error{
-		func() error { return a.trusted(c, b) },
+		func() error {
+			return a.trusted(c, b.TrustedCerts, "os_compute_api:servers:create:trusted_certs", ownTarget(c))
+		},
 		func() error { return a.place(c, b, &req.Wishes) },
 		func() error { return a.devices(c, b, &req) },
 		func() error { return a.wishNetworks(c, b, &req) },
-		func() error { return injected(b.Personality, &req) },
+		func() error { req.Files, err = injected(b.Personality); return err },
 		func() error { return hints(body, &req.Wishes) },
 	} {
 		if err := step(); err != nil {
@@ -172,15 +175,15 @@ func checkCount(req nova.ServerRequest) error {
 }
 
 // trusted refuses certificates: no signature of an image is verified here.
-func (a *API) trusted(c *httpapi.Call, b serverCreateBody) error {
-	if len(b.TrustedCerts) == 0 {
+func (a *API) trusted(c *httpapi.Call, certs []string, rule string, target policy.Target) error {
+	if len(certs) == 0 {
 		return nil
 	}
-	if err := c.Enforce("os_compute_api:servers:create:trusted_certs", ownTarget(c)); err != nil {
+	if err := c.Enforce(rule, target); err != nil {
 		return err
 	}
 	return fault.BadRequest("Image signature certificate validation failed for certificate: %s. This cloud does not verify image signatures.",
-		strings.Join(b.TrustedCerts, ", "))
+		strings.Join(certs, ", "))
 }
 
 // place reads zone[:host[:node]], host and hypervisor_hostname.
@@ -328,15 +331,15 @@ func requestedNetworks(body json.RawMessage, w *nova.NetworkWish) error {
 }
 
 // injected reads the files of older microversions.
-func injected(files []personality, req *nova.ServerRequest) error {
-	for _, p := range files {
+func injected(list []personality) (files []nova.InjectedFile, err error) {
+	for _, p := range list {
 		data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(p.Contents), ""))
 		if err != nil {
-			return fault.BadRequest("Personality content for %s cannot be decoded", p.Path)
+			return nil, fault.BadRequest("Personality content for %s cannot be decoded", p.Path)
 		}
-		req.Files = append(req.Files, nova.InjectedFile{Path: p.Path, Contents: data})
+		files = append(files, nova.InjectedFile{Path: p.Path, Contents: data})
 	}
-	return nil
+	return files, nil
 }
 
 // hints reads the scheduler hints, under either name.

@@ -45,6 +45,7 @@ var serverRules = []policy.Rule{
 	rule("os_compute_api:servers:create:attach_volume", member),
 	rule("os_compute_api:servers:create:attach_network", member),
 	rule("os_compute_api:servers:create:trusted_certs", member),
+	rule("os_compute_api:servers:rebuild:trusted_certs", member),
 	rule("os_compute_api:servers:create:zero_disk_flavor", admin),
 	rule("network:attach_external_network", admin),
 	rule("os_compute_api:os-lock-server:unlock:unlock_override", admin),
@@ -71,26 +72,34 @@ func (a *API) showServer(c *httpapi.Call, s nova.Server) (oneServer, error) {
 	return oneServer{v}, err
 }
 
+// serverChange is what PUT and rebuild have in common.
+type serverChange struct {
+	Name        *string         `json:"name"`
+	Description json.RawMessage `json:"description"`
+	Hostname    *string         `json:"hostname"`
+	AccessIPv4  *string         `json:"accessIPv4"`
+	AccessIPv6  *string         `json:"accessIPv6"`
+	DiskConfig  *string         `json:"OS-DCF:diskConfig"`
+}
+
+func (b serverChange) change() (service.ServerChange, error) {
+	ch := service.ServerChange{Name: trimmed(b.Name), Hostname: b.Hostname, AccessIPv4: b.AccessIPv4, AccessIPv6: b.AccessIPv6, DiskConfig: b.DiskConfig}
+	if b.Description == nil {
+		return ch, nil
+	}
+	ch.SetDescription = true
+	return ch, json.Unmarshal(b.Description, &ch.Description)
+}
+
 // serverUpdate is the body of PUT /servers/{id}.
 type serverUpdate struct {
-	Server struct {
-		Name        *string         `json:"name"`
-		Description json.RawMessage `json:"description"`
-		Hostname    *string         `json:"hostname"`
-		AccessIPv4  *string         `json:"accessIPv4"`
-		AccessIPv6  *string         `json:"accessIPv6"`
-		DiskConfig  *string         `json:"OS-DCF:diskConfig"`
-	} `json:"server"`
+	Server serverChange `json:"server"`
 }
 
 func (a *API) updateServer(c *httpapi.Call, s nova.Server, body serverUpdate) (oneServer, error) {
-	b := body.Server
-	ch := service.ServerChange{Name: trimmed(b.Name), Hostname: b.Hostname, AccessIPv4: b.AccessIPv4, AccessIPv6: b.AccessIPv6, DiskConfig: b.DiskConfig}
-	if b.Description != nil {
-		ch.SetDescription = true
-		if err := json.Unmarshal(b.Description, &ch.Description); err != nil {
-			return oneServer{}, err
-		}
+	ch, err := body.Server.change()
+	if err != nil {
+		return oneServer{}, err
 	}
 	changed, err := a.svc.UpdateServer(c.Ctx(), s, ch)
 	if err != nil {

@@ -256,7 +256,12 @@ func (s *Service) awaitPorts(ctx context.Context, st *serverCreate) error {
 	if !st.Waits {
 		return nil
 	}
-	srv, err := s.store.BareServer(ctx, st.ServerID)
+	return s.letRun(ctx, st.ServerID)
+}
+
+// letRun has a guest that was made paused run once its ports are ACTIVE.
+func (s *Service) letRun(ctx context.Context, serverID string) error {
+	srv, err := s.store.BareServer(ctx, serverID)
 	if err != nil {
 		return flow.Permanent(err)
 	}

@@ -36,6 +36,7 @@ func (s *Service) DeleteServer(ctx context.Context, srv nova.Server) error {
 			func() error { return s.creates.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 			func() error { return s.powers.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 			func() error { return s.forced.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
+			func() error { return s.rebuilds.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 			func() error { return s.attaches.Cancel(ctx, tx.Tx, srv.ID, "the server is deleted") },
 		} {
 			if err := cancel(); err != nil {
@@ -91,7 +92,7 @@ func again(ctx context.Context, err error) error {
 
 // awaitOthers waits until the flows that the deletion cancelled have undone what they did.
 func (s *Service) awaitOthers(ctx context.Context, st *serverDelete) error {
-	for _, live := range []func(context.Context, db.Q, string) (bool, error){s.creates.Live, s.attaches.Live, s.detaches.Live} {
+	for _, live := range []func(context.Context, db.Q, string) (bool, error){s.creates.Live, s.rebuilds.Live, s.attaches.Live, s.detaches.Live} {
 		if busy, err := live(ctx, s.store.DB(), st.ServerID); err != nil {
 			return again(ctx, err)
 		} else if busy {

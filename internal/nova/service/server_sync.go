@@ -113,7 +113,7 @@ func (s *Service) heal(ctx context.Context, srv nova.Server) error {
 
 // carried reports whether any flow of the server lives.
 func (s *Service) carried(ctx context.Context, id string) (bool, error) {
-	for _, live := range []func(context.Context, db.Q, string) (bool, error){s.creates.Live, s.deletes.Live, s.powers.Live, s.forced.Live} {
+	for _, live := range []func(context.Context, db.Q, string) (bool, error){s.creates.Live, s.deletes.Live, s.powers.Live, s.forced.Live, s.rebuilds.Live} {
 		if yes, err := live(ctx, s.store.DB(), id); err != nil || yes {
 			return yes, err
 		}

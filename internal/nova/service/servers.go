@@ -62,9 +62,8 @@ type ServerChange struct {
 	DiskConfig     *string
 }
 
-// UpdateServer changes what a server is called and says of itself.
-func (s *Service) UpdateServer(ctx context.Context, srv nova.Server, ch ServerChange) (nova.Server, error) {
-	var columns []string
+// apply writes a change into srv and says which columns it is.
+func (ch ServerChange) apply(srv *nova.Server) (columns []string) {
 	set := func(into *string, value *string, column string) {
 		if value != nil {
 			*into, columns = *value, append(columns, column)
@@ -78,6 +77,12 @@ func (s *Service) UpdateServer(ctx context.Context, srv nova.Server, ch ServerCh
 	if ch.SetDescription {
 		srv.Description, columns = ch.Description, append(columns, "display_description")
 	}
+	return columns
+}
+
+// UpdateServer changes what a server is called and says of itself.
+func (s *Service) UpdateServer(ctx context.Context, srv nova.Server, ch ServerChange) (nova.Server, error) {
+	columns := ch.apply(&srv)
 	if len(columns) == 0 {
 		return srv, nil
 	}

@@ -153,6 +153,8 @@ type Service struct {
 	powers  flow.Starter[serverPower] // one at a time for each server
 	forced  flow.Starter[serverPower] // hard reboots, which overtake the others
 
+	rebuilds flow.Starter[serverRebuild]
+
 	attaches, detaches flow.Starter[serverInterface] // one of both at a time for each server
 
 	plugged   waiters
@@ -173,6 +175,7 @@ func New(d Deps) *Service {
 	s.deletes = flow.Register(s.flows, s.deleteFlow())
 	s.powers = flow.Register(s.flows, s.powerFlow("server_power"))
 	s.forced = flow.Register(s.flows, s.powerFlow("server_reboot_hard"))
+	s.rebuilds = flow.Register(s.flows, s.rebuildFlow())
 	s.attaches = flow.Register(s.flows, s.attachFlow())
 	s.detaches = flow.Register(s.flows, s.detachFlow())
 	return s
@@ -183,7 +186,7 @@ func New(d Deps) *Service {
 func FailPoints() []string {
 	var s Service
 	return slices.Concat(s.createFlow().Points(), s.deleteFlow().Points(), s.powerFlow("server_power").Points(),
-		s.powerFlow("server_reboot_hard").Points(), s.attachFlow().Points(), s.detachFlow().Points())
+		s.powerFlow("server_reboot_hard").Points(), s.rebuildFlow().Points(), s.attachFlow().Points(), s.detachFlow().Points())
 }
 
 // flowWorkers bounds the flows that one conductor runs at a time. They mostly wait for hosts.
