@@ -35,13 +35,21 @@ func (l Limits) args() []string {
 		"--cpu=" + strconv.FormatInt(int64(l.CPU.Seconds()), 10),
 		"--fsize=" + strconv.FormatInt(l.FileBytes, 10),
 		"--core=0",
+		"--stack=" + strconv.Itoa(threadStack),
 	}
 }
+
+// threadStack is the stack of each of qemu-img's threads, of which it starts up
+// to 64 when the disk is slow. The usual 8 MiB, and a heap of 64 MiB for each,
+// would not fit the limit of the address space.
+const threadStack = 2 << 20
 
 // convert turns a file of the named format, never guessed, into a sparse raw one.
 func convert(ctx context.Context, limits Limits, format, from, to string) error {
 	args := append(limits.args(), "--", "qemu-img", "convert", "-q", "-t", "writeback", "-f", format, "-O", "raw", from, to)
-	out, err := exec.CommandContext(ctx, "prlimit", args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "prlimit", args...)
+	cmd.Env = append(os.Environ(), "MALLOC_ARENA_MAX=1")
+	out, err := cmd.CombinedOutput()
 	if err == nil {
 		return nil
 	}
