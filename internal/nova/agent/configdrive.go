@@ -8,7 +8,6 @@ import (
 	"path"
 	"strings"
 
-	"nacre/internal/nova"
 	"nacre/internal/nova/metadata"
 	"nacre/internal/nova/rpcapi"
 	"nacre/internal/oslo/fault"
@@ -45,10 +44,8 @@ func (a *Agent) instance(q rpcapi.SpawnRequest) (metadata.Instance, error) {
 			return in, fault.BadRequest("User data needs to be valid base 64.").Cause(err)
 		}
 	}
-	for _, v := range q.VIFs {
-		in.Interfaces = append(in.Interfaces, port(v))
-	}
-	in.EC2.LocalIPv4, in.EC2.PublicIPv4 = firstAddresses(q.VIFs)
+	in.Interfaces, in.Devices = metadata.InterfacesOf(q.VIFs), metadata.DevicesOf(q.VIFs)
+	in.EC2.LocalIPv4, in.EC2.PublicIPv4 = metadata.FirstAddresses(q.VIFs)
 	return in, nil
 }
 
@@ -57,35 +54,6 @@ func (a *Agent) hostname(short string) string {
 		return short
 	}
 	return short + "." + a.Config.DHCPDomain
-}
-
-// port describes a NIC with one subnet entry per fixed address.
-func port(v nova.VIF) metadata.Interface {
-	out := metadata.Interface{PortID: v.PortID, NetworkID: v.NetworkID, Device: v.Tap, Type: v.Type, MAC: v.MAC, MTU: v.MTU}
-	for _, ip := range v.FixedIPs {
-		s := metadata.Subnet{Version: ip.Version, CIDR: ip.CIDR, DHCP: ip.DHCP, IPv6AddressMode: ip.IPv6Mode, Gateway: ip.Gateway,
-			Addresses: []string{ip.Address}, DNS: ip.DNS}
-		for _, r := range ip.Routes {
-			s.Routes = append(s.Routes, metadata.Route(r))
-		}
-		out.Subnets = append(out.Subnets, s)
-	}
-	return out
-}
-
-// firstAddresses are the first fixed and the first floating IPv4 address.
-func firstAddresses(vifs []nova.VIF) (local, public string) {
-	for _, v := range vifs {
-		for _, ip := range v.FixedIPs {
-			if ip.Version == 4 && local == "" {
-				local = ip.Address
-			}
-			if len(ip.FloatingIPs) > 0 && public == "" {
-				public = ip.FloatingIPs[0]
-			}
-		}
-	}
-	return local, public
 }
 
 // inject adds files that the tenant wants in the guest: their contents, and a list of them in every meta_data.json.
