@@ -198,12 +198,11 @@ type Answer struct {
 	Body   []byte
 }
 
-// Get, Post, Put, Patch and Delete send a request; a body is a string as it stands, or anything to be JSON.
-func (a API) Get(path string) Answer             { return a.Do("GET", path, nil) }
-func (a API) Post(path string, body any) Answer  { return a.Do("POST", path, body) }
-func (a API) Put(path string, body any) Answer   { return a.Do("PUT", path, body) }
-func (a API) Patch(path string, body any) Answer { return a.Do("PATCH", path, body) }
-func (a API) Delete(path string) Answer          { return a.Do("DELETE", path, nil) }
+// Get, Post, Put and Delete send a request; a body is a string as it stands, or anything to be JSON.
+func (a API) Get(path string) Answer            { return a.Do("GET", path, nil) }
+func (a API) Post(path string, body any) Answer { return a.Do("POST", path, body) }
+func (a API) Put(path string, body any) Answer  { return a.Do("PUT", path, body) }
+func (a API) Delete(path string) Answer         { return a.Do("DELETE", path, nil) }
 
 // Upload puts bytes as they are.
 func (a API) Upload(path, data string) Answer {

@@ -34,9 +34,6 @@ func New(d *db.DB) *Store { return &Store{d} }
 // DB is the database below, for health checks and the archiver.
 func (s *Store) DB() *db.DB { return s.db }
 
-// Close ends all connections.
-func (s *Store) Close() error { return s.db.Close() }
-
 // change runs fn in a transaction that holds the image's lock.
 func (s *Store) change(ctx context.Context, imageID string, fn func(ctx context.Context, tx *db.Tx) error) error {
 	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {

@@ -34,16 +34,15 @@ type DB struct {
 	writes atomic.Int64
 }
 
+// maxConns bounds the connections to PostgreSQL or MariaDB.
+const maxConns = 20
+
 type options struct {
-	maxConns    int
 	synchronous string
 }
 
 // Option changes how Open works.
 type Option func(*options)
-
-// MaxConns bounds the connections to PostgreSQL or MariaDB (default 20).
-func MaxConns(n int) Option { return func(o *options) { o.maxConns = n } }
 
 // Unsynced lets SQLite answer before the disk has the data. Tests only.
 func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
@@ -54,7 +53,7 @@ func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
 // schema up to date. migrations holds *.sql at its root or in "migrations/";
 // nil means none.
 func Open(ctx context.Context, dburl string, migrations fs.FS, opts ...Option) (*DB, error) {
-	o := options{maxConns: 20, synchronous: "FULL"}
+	o := options{synchronous: "FULL"}
 	for _, opt := range opts {
 		opt(&o)
 	}
@@ -87,8 +86,8 @@ func connect(ctx context.Context, u *url.URL, o options) (*DB, error) {
 
 // serverPool sets the limits of a pool to a server.
 func serverPool(pool *sql.DB, o options) *sql.DB {
-	pool.SetMaxOpenConns(o.maxConns)
-	pool.SetMaxIdleConns(min(o.maxConns, 8))
+	pool.SetMaxOpenConns(maxConns)
+	pool.SetMaxIdleConns(min(maxConns, 8))
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	return pool
 }

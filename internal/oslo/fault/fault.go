@@ -65,11 +65,6 @@ func Unsupported(format string, a ...any) *Fault {
 	return New(http.StatusUnsupportedMediaType, format, a...)
 }
 
-// Unprocessable is a 422.
-func Unprocessable(format string, a ...any) *Fault {
-	return New(http.StatusUnprocessableEntity, format, a...)
-}
-
 // Unavailable is a 503.
 func Unavailable(format string, a ...any) *Fault {
 	return New(http.StatusServiceUnavailable, format, a...)

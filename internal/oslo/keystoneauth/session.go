@@ -2,7 +2,6 @@ package keystoneauth
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -168,83 +167,4 @@ func (s *Session) endpoint(p *gophercloud.ProviderClient, serviceType string) (s
 	opts := gophercloud.EndpointOpts{Region: s.cfg.Region, Availability: gophercloud.Availability(s.cfg.Interface)}
 	opts.ApplyDefaults(serviceType)
 	return p.EndpointLocator(opts)
-}
-
-// Remote validates tokens by asking Keystone with the session's own token.
-type Remote struct{ Session *Session }
-
-// Validate implements auth.Validator.
-func (v Remote) Validate(ctx context.Context, token string) (auth.Identity, error) {
-	own, err := v.Session.Token(ctx)
-	if err != nil {
-		return auth.Identity{}, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(v.Session.cfg.AuthURL, "/")+"/auth/tokens?nocatalog", nil)
-	if err != nil {
-		return auth.Identity{}, err
-	}
-	req.Header.Set("X-Auth-Token", own)
-	req.Header.Set("X-Subject-Token", token)
-	res, err := v.Session.transport.RoundTrip(req)
-	if err != nil {
-		return auth.Identity{}, fmt.Errorf("validate token: %w", err)
-	}
-	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusOK:
-		return decodeToken(res)
-	case http.StatusNotFound:
-		return auth.Identity{}, auth.ErrInvalid
-	case http.StatusUnauthorized:
-		v.Session.forget()
-	}
-	return auth.Identity{}, fmt.Errorf("validate token: keystone answered %d", res.StatusCode)
-}
-
-// forget drops the session's token, so that the next call gets a new one.
-func (s *Session) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.provider = nil
-}
-
-type domainRef struct{ ID, Name string }
-
-func decodeToken(res *http.Response) (auth.Identity, error) {
-	var doc struct {
-		Token struct {
-			User struct {
-				ID, Name string
-				Domain   domainRef
-			}
-			Project *struct {
-				ID, Name string
-				Domain   domainRef
-			}
-			Domain *domainRef
-			System map[string]bool
-			Roles  []domainRef
-
-			Methods   []string
-			AuditIDs  []string  `json:"audit_ids"`
-			IssuedAt  time.Time `json:"issued_at"`
-			ExpiresAt time.Time `json:"expires_at"`
-		}
-	}
-	if err := json.NewDecoder(res.Body).Decode(&doc); err != nil {
-		return auth.Identity{}, fmt.Errorf("decode token: %w", err)
-	}
-	t := doc.Token
-	id := auth.Identity{UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.User.Domain.ID, UserDomainName: t.User.Domain.Name,
-		System: t.System["all"], AuditIDs: t.AuditIDs, Methods: t.Methods, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt}
-	if p := t.Project; p != nil {
-		id.ProjectID, id.ProjectName, id.ProjectDomainID, id.ProjectDomainName = p.ID, p.Name, p.Domain.ID, p.Domain.Name
-	}
-	if t.Domain != nil {
-		id.DomainID, id.DomainName = t.Domain.ID, t.Domain.Name
-	}
-	for _, r := range t.Roles {
-		id.Roles, id.RoleIDs = append(id.Roles, r.Name), append(id.RoleIDs, r.ID)
-	}
-	return id, nil
 }

@@ -1,8 +1,8 @@
 // Package dbtest gives a test an empty database on every engine.
 //
 // PostgreSQL and MariaDB are private instances on unix sockets, started once
-// per test binary and ended with it. An engine that is not installed is
-// skipped; NACRE_DBTEST=sqlite,postgres,mysql chooses.
+// per test binary and ended with it. An engine that is not installed
+// fails the test; NACRE_DBTEST=sqlite,postgres,mysql chooses.
 package dbtest
 
 import (
