@@ -275,3 +275,26 @@ func TestServiceTypes(t *testing.T) {
 		c.do(t, "member", "PUT", s, map[string]any{"subnet": map[string]any{"service_types": []string{typ}}}, want)
 	}
 }
+
+// TestBlankUpdateClearsFloatingIP: a change of nothing takes the port away, any other leaves it.
+func TestBlankUpdateClearsFloatingIP(t *testing.T) {
+	c := newCloud(t, "vm")
+	ext := c.external(t)
+	n := id(c.create(t, "member", "networks", "network", map[string]any{"name": "n"}))
+	s := id(c.create(t, "member", "subnets", "subnet", map[string]any{"network_id": n, "ip_version": 4, "cidr": "10.1.0.0/24"}))
+	r := "/v2.0/routers/" + id(c.create(t, "member", "routers", "router", map[string]any{"external_gateway_info": map[string]any{"network_id": ext}}))
+	c.do(t, "member", "PUT", r+"/add_router_interface", map[string]any{"subnet_id": s}, 200)
+	p := c.create(t, "member", "ports", "port", map[string]any{"network_id": n})
+	f := "/v2.0/floatingips/" + id(c.create(t, "member", "floatingips", "floatingip", map[string]any{"floating_network_id": ext, "port_id": id(p)}))
+	change := func(attrs map[string]any, status int) any {
+		return c.do(t, "member", "PUT", f, map[string]any{"floatingip": attrs}, status)["port_id"]
+	}
+	if got := change(map[string]any{"description": "d"}, 200); got != id(p) {
+		t.Fatalf("after a description the port is %v", got)
+	}
+	inner := p["fixed_ips"].([]any)[0].(map[string]any)["ip_address"]
+	change(map[string]any{"fixed_ip_address": inner}, 400)
+	if got := change(map[string]any{}, 200); got != nil {
+		t.Fatalf("after nothing the port is %v", got)
+	}
+}

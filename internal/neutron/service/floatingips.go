@@ -109,7 +109,8 @@ func (s *Service) UpdateFloatingIP(ctx context.Context, id string, r neutron.Flo
 		}
 		old := f
 		r.Description.To(&f.Description)
-		if r.PortID.Set || r.FixedIPAddress.Set {
+		if blank := r == (neutron.FloatingIPRequest{}); blank || r.PortID.Set || r.FixedIPAddress.Set {
+			r.PortID.Set = r.PortID.Set || blank // a change of nothing clears the mapping
 			if err := s.associate(ctx, tx, &f, r); err != nil {
 				return err
 			}
@@ -133,7 +134,7 @@ func (s *Service) associate(ctx context.Context, tx *store.Tx, f *neutron.Floati
 	if !r.PortID.Set {
 		portID = f.PortID
 	}
-	if portID == "" && r.FixedIPAddress.Value != "" {
+	if r.PortID.Value == "" && r.FixedIPAddress.Value != "" {
 		return neutron.BadRequest("floatingip", "fixed_ip_address cannot be specified without a port_id")
 	}
 	f.RouterID, f.PortID, f.FixedIPAddress, f.Status = "", "", "", neutron.StatusDown
