@@ -157,7 +157,7 @@ func TestSafe(t *testing.T) {
 func TestRealImages(t *testing.T) {
 	tool, err := exec.LookPath("qemu-img")
 	if err != nil {
-		t.Skip("qemu-img is not installed")
+		t.Fatal("qemu-img is not installed: it is in Debian's qemu-utils")
 	}
 	dir := t.TempDir()
 	run := func(args ...string) {
@@ -207,7 +207,7 @@ func TestRealImages(t *testing.T) {
 func TestBacking(t *testing.T) {
 	tool, err := exec.LookPath("qemu-img")
 	if err != nil {
-		t.Skip("qemu-img is not installed")
+		t.Fatal("qemu-img is not installed: it is in Debian's qemu-utils")
 	}
 	file := filepath.Join(t.TempDir(), "overlay")
 	if out, err := exec.Command(tool, "create", "-f", "qcow2", "-u", "-b", "/etc/passwd", "-F", "raw", file, "1M").CombinedOutput(); err != nil {

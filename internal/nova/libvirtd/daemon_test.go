@@ -17,7 +17,7 @@ func needDaemon(t *testing.T) {
 		t.Skip("needs root")
 	}
 	if _, err := exec.LookPath("libvirtd"); err != nil {
-		t.Skip("libvirtd is not installed")
+		t.Fatal("libvirtd is not installed: it is in Debian's libvirt-daemon-system")
 	}
 }
 

@@ -33,7 +33,7 @@ func isolated(t *testing.T) bool {
 	}
 	for _, tool := range []string{"libvirtd", "qemu-system-x86_64", "qemu-img"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
+			t.Fatalf("%s is not installed: scripts/install run", tool)
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=10m")

@@ -25,7 +25,7 @@ func imageFile(t *testing.T) string {
 	t.Helper()
 	file := os.Getenv("NACRE_GUEST_IMAGE")
 	if file == "" {
-		t.Skip("NACRE_GUEST_IMAGE names no guest image")
+		t.Fatal("NACRE_GUEST_IMAGE names no guest image: make unit sets it, make image makes one")
 	}
 	return file
 }
@@ -45,7 +45,7 @@ func bridged(t *testing.T, n virt.Interface) {
 	cmd := exec.CommandContext(t.Context(), "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--port=0", "--log-facility=-",
 		"--interface="+n.Bridge, "--bind-interfaces", "--leasefile-ro", "--dhcp-range=192.0.2.10,192.0.2.10,1h", "--dhcp-host="+n.MAC+",192.0.2.10")
 	if err := cmd.Start(); err != nil {
-		t.Skipf("no DHCP: %v", err)
+		t.Fatalf("dnsmasq, of Debian's dnsmasq-base: %v", err)
 	}
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
