@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/lmittmann/tint"
@@ -15,6 +16,8 @@ import (
 
 	"nacre/internal/cloud"
 	"nacre/internal/oslo/config"
+	"nacre/internal/oslo/loop"
+	"nacre/internal/oslo/telemetry"
 )
 
 // upOptions are the flags of `nacre up`; those that were not given leave the file's values.
@@ -93,15 +96,27 @@ func up(cmd *cobra.Command, o *upOptions) error {
 	err = c.Ready(ctx)
 	if err == nil {
 		c.Summary(cmd.OutOrStdout(), time.Since(began))
-		select {
-		case <-ctx.Done():
-			slog.Info("stopping; guests keep running")
-		case err = <-c.Failed():
-		}
+		err = serve(ctx, c)
 	} else if ctx.Err() != nil {
 		err = nil
 	}
 	return errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+}
+
+// serve waits until the cloud is to stop, or a part of it ends by itself.
+func serve(ctx context.Context, c *cloud.Cloud) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var memory sync.WaitGroup
+	memory.Go(func() { loop.Run(ctx, loop.Loop{Name: "memory", Every: time.Minute, Run: telemetry.TrimMemory}) })
+	defer memory.Wait()
+	defer cancel()
+	select {
+	case <-ctx.Done():
+		slog.Info("stopping; guests keep running")
+		return nil
+	case err := <-c.Failed():
+		return err
+	}
 }
 
 func tell(problems []cloud.Problem) error {
