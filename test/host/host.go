@@ -7,7 +7,6 @@ package host
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -171,7 +170,7 @@ func (h *Host) Start(args ...string) error {
 	}
 	h.nacre = h.Command(context.Background(), binary, args...)
 	h.nacre.Stdout, h.nacre.Stderr = log, log
-	h.nacre.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD=secret-of-the-test")
+	h.nacre.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD="+adminPassword)
 	if err := h.nacre.Start(); err != nil {
 		return err
 	}
@@ -198,7 +197,7 @@ func (h *Host) WaitReady(limit time.Duration) {
 
 // Kill ends the cloud's process as a power cut would; guests and daemons go on.
 func (h *Host) Kill() {
-	_ = syscall.Kill(h.nacrePID(), syscall.SIGKILL)
+	_ = syscall.Kill(h.PID(), syscall.SIGKILL)
 	<-h.ended
 }
 
@@ -206,60 +205,40 @@ func (h *Host) Kill() {
 func (h *Host) Stop() time.Duration {
 	h.t.Helper()
 	began := time.Now()
-	_ = syscall.Kill(h.nacrePID(), syscall.SIGTERM)
+	_ = syscall.Kill(h.PID(), syscall.SIGTERM)
 	if err := <-h.ended; err != nil {
 		h.t.Errorf("the cloud did not end well: %v", err)
 	}
 	return time.Since(began)
 }
 
-// Ended is told when the cloud's process ends by itself.
-func (h *Host) Ended() <-chan error { return h.ended }
-
-// nacrePID is the cloud's own process: nsenter becomes it.
-func (h *Host) nacrePID() int { return h.nacre.Process.Pid }
-
-// PID is the process of the cloud.
-func (h *Host) PID() int { return h.nacrePID() }
-
-// OpenStack runs the openstack client as the admin, or with other OS_ variables.
-func (h *Host) OpenStack(env map[string]string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	cmd := h.Command(ctx, "openstack", args...)
-	vars := map[string]string{"OS_AUTH_URL": "http://127.0.0.1:5000/v3", "OS_USERNAME": "admin", "OS_PASSWORD": "secret-of-the-test",
-		"OS_PROJECT_NAME": "admin", "OS_USER_DOMAIN_NAME": "Default", "OS_PROJECT_DOMAIN_NAME": "Default", "OS_IDENTITY_API_VERSION": "3"}
-	for k, v := range env {
-		vars[k] = v
+// Died waits until the cloud's process ends by itself.
+func (h *Host) Died(limit time.Duration) {
+	h.t.Helper()
+	select {
+	case <-h.ended:
+	case <-time.After(limit):
+		h.t.Fatalf("the cloud still runs after %s", limit)
 	}
-	for k, v := range vars {
-		cmd.Env = append(cmd.Env, k+"="+v)
-	}
-	cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "HOME="+filepath.Dir(h.Dir))
-	var out, errs bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &errs
-	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("openstack %s: %w\n%s%s", strings.Join(args, " "), err, out.String(), errs.String())
-	}
-	return out.String(), nil
 }
 
-// Show runs the client with JSON output and decodes it into v (which may be nil).
-func (h *Host) Show(v any, args ...string) {
+// PID is the cloud's own process: nsenter becomes it.
+func (h *Host) PID() int { return h.nacre.Process.Pid }
+
+// Sub runs a subtest to which everything that goes wrong on the machine is told.
+func (h *Host) Sub(name string, f func(t *testing.T)) {
+	h.t.(*testing.T).Run(name, func(t *testing.T) {
+		outer := h.t
+		h.t = t
+		defer func() { h.t = outer }()
+		f(t)
+	})
+}
+
+// Fail ends the test.
+func (h *Host) Fail(format string, a ...any) {
 	h.t.Helper()
-	if v != nil {
-		args = append(args, "-f", "json")
-	}
-	out, err := h.OpenStack(nil, args...)
-	if err != nil {
-		h.t.Fatal(err)
-	}
-	if v == nil {
-		return
-	}
-	if err := json.Unmarshal([]byte(out), v); err != nil {
-		h.t.Fatalf("openstack %s: %v in\n%s", strings.Join(args, " "), err, out)
-	}
+	h.t.Fatalf(format, a...)
 }
 
 // Until asks again and again until ok, and fails the test after limit.
