@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -34,10 +35,10 @@ func (g *Glance) Image(ctx context.Context, id string) (nova.Image, error) {
 	if err != nil {
 		return nova.Image{}, err
 	}
-	var doc map[string]any
+	var doc imageDoc
 	switch err := c.call(ctx, "GET", "images/"+id, nil, nil, &doc); status(err) {
 	case 0:
-		return image(doc), err
+		return doc.image(), err
 	case 404, 403:
 		return nova.Image{}, fault.NotFound("Image %s could not be found.", id)
 	default:
@@ -45,12 +46,26 @@ func (g *Glance) Image(ctx context.Context, id string) (nova.Image, error) {
 	}
 }
 
-func image(doc map[string]any) nova.Image {
+// imageDoc is an image on the wire: its own fields beside its properties.
+type imageDoc map[string]any
+
+// count reads a whole number, however the decoder keeps numbers; null is 0.
+func (doc imageDoc) count(key string) int64 {
+	switch n := doc[key].(type) {
+	case float64:
+		return int64(n)
+	case json.Number:
+		i, _ := n.Int64() // Glance sends whole numbers only
+		return i
+	}
+	return 0
+}
+
+func (doc imageDoc) image() nova.Image {
 	word := func(key string) string { s, _ := doc[key].(string); return s }
-	count := func(key string) int64 { n, _ := doc[key].(float64); return int64(n) }
 	img := nova.Image{ID: word("id"), Name: word("name"), Status: word("status"), DiskFormat: word("disk_format"),
-		ContainerFormat: word("container_format"), SizeBytes: count("size"), VirtualBytes: count("virtual_size"),
-		MinDiskGB: int(count("min_disk")), MinMemoryMB: int(count("min_ram")), Checksum: word("checksum"),
+		ContainerFormat: word("container_format"), SizeBytes: doc.count("size"), VirtualBytes: doc.count("virtual_size"),
+		MinDiskGB: int(doc.count("min_disk")), MinMemoryMB: int(doc.count("min_ram")), Checksum: word("checksum"),
 		HashAlgo: word("os_hash_algo"), HashValue: word("os_hash_value"), Properties: map[string]string{}}
 	for key, v := range doc {
 		if core[key] {
