@@ -129,7 +129,7 @@ func (a *API) serverRequest(c *httpapi.Call, body serverCreate) (req nova.Server
 	b := body.Server
 	req = nova.ServerRequest{Name: strings.TrimSpace(b.Name), Description: b.Description, Hostname: b.Hostname,
 		FlavorID: string(b.FlavorRef), ImageID: b.ImageRef, KeyName: b.KeyName, UserData: b.UserData,
-		ConfigDrive: bool(b.ConfigDrive), DiskConfig: b.DiskConfig, AccessIPv4: b.AccessIPv4, AccessIPv6: b.AccessIPv6,
+		ConfigDrive: bool(b.ConfigDrive), DiskConfig: b.DiskConfig, AccessIPv4: b.AccessIPv4, AccessIPv6: canonical(b.AccessIPv6),
 		AdminPass: b.AdminPass, Metadata: b.Metadata, Tags: b.Tags, TrustedCerts: b.TrustedCerts, MinCount: 1}
 	if !c.Version.AtLeast("2.19") {
 		req.Description = &req.Name

@@ -24,11 +24,11 @@ func TestRebuild(t *testing.T) {
 	old.Post(action, fmt.Sprintf(`{"rebuild": {"imageRef": %q, "adminPass": "secret", "personality": [{"path": "/a", "contents": "YQ=="}]}}`, e.image)).
 		Want(202, `"adminPass":"secret"`, `"status":"REBUILD"`)
 	settled()
-	member.Post(action, fmt.Sprintf(`{"rebuild": {"imageRef": %q, "name": "anew", "hostname": "anew", "description": null, "key_name": null,
+	member.Post(action, fmt.Sprintf(`{"rebuild": {"imageRef": %q, "name": "anew", "accessIPv6": "0:0:0:0:0:babe:220.12.22.2", "hostname": "anew", "description": null, "key_name": null,
 		"metadata": {"k": "v"}, "user_data": "YQ=="}}`, e.image)).
 		Want(202, `"user_data":"YQ=="`, `"key_name":null`, `"name":"anew"`, `"metadata":{"k":"v"}`, `"OS-EXT-STS:task_state":"rebuilding"`)
 	settled()
-	member.Get("/servers/"+s.Server.ID).Want(200, `"name":"anew"`, `"k":"v"`)
+	member.Get("/servers/"+s.Server.ID).Want(200, `"name":"anew"`, `"k":"v"`, `"accessIPv6":"::babe:dc0c:1602"`)
 	member.Post(action, `{"rebuild": {"imageRef": "5c3200a8-7bf1-4de3-8e88-7d499b5f5b7a"}}`).Want(400, "Cannot find image for rebuild")
 	member.Post(action, `{"rebuild": {"imageRef": "x"}}`).Want(400, "Invalid input for field/attribute imageRef")
 	e.As(cloudtest.Reader).Compute("2.93").Post(action, fmt.Sprintf(`{"rebuild": {"imageRef": %q}}`, e.image)).Want(403, "os_compute_api:servers:rebuild")

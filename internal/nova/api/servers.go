@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"net/netip"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/service"
@@ -84,11 +85,23 @@ type serverChange struct {
 
 func (b serverChange) change() (service.ServerChange, error) {
 	ch := service.ServerChange{Name: trimmed(b.Name), Hostname: b.Hostname, AccessIPv4: b.AccessIPv4, AccessIPv6: b.AccessIPv6, DiskConfig: b.DiskConfig}
+	if ch.AccessIPv6 != nil {
+		short := canonical(*ch.AccessIPv6)
+		ch.AccessIPv6 = &short
+	}
 	if b.Description == nil {
 		return ch, nil
 	}
 	ch.SetDescription = true
 	return ch, json.Unmarshal(b.Description, &ch.Description)
+}
+
+// canonical is an IPv6 address in its shortest form; what is none stays.
+func canonical(address string) string {
+	if a, err := netip.ParseAddr(address); err == nil {
+		return a.String()
+	}
+	return address
 }
 
 // serverUpdate is the body of PUT /servers/{id}.
