@@ -251,8 +251,8 @@ func (r *resource[T, R]) forCreate(c *httpapi.Call) (creation[R], error) {
 		if err != nil {
 			return out, err
 		}
-		target := policy.Target(values)
-		if target, err = r.newTarget(c.Ctx(), values); err != nil {
+		target, err := r.newTarget(c.Ctx(), values)
+		if err != nil {
 			return out, err
 		}
 		if err := allow(c, r.Rules("create_"+r.Name, item, values), target); err != nil {
