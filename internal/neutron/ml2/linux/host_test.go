@@ -292,7 +292,7 @@ func pings(ns netns.NsHandle, ip string) bool {
 func (h *testHost) wantEvent(id, status string) time.Duration {
 	h.t.Helper()
 	begin := time.Now()
-	timeout := time.After(5 * time.Second)
+	timeout := time.After(30 * time.Second)
 	for {
 		select {
 		case s := <-h.events:

@@ -87,7 +87,7 @@ func TestVXLANBetweenHosts(t *testing.T) {
 	right.apply()
 	gl, gr := left.boot(ports[0]).setIP(), right.boot(ports[1])
 	right.wantActive(ports[1].ID)
-	if l, ok := dhcp(t, gr.ns, ports[1].MAC, 5*time.Second); !ok || l.ip.String() != "10.0.0.12" {
+	if l, ok := dhcp(t, gr.ns, ports[1].MAC, 30*time.Second); !ok || l.ip.String() != "10.0.0.12" {
 		t.Errorf("lease from the other host: %v", l)
 	}
 	gr.setIP()
@@ -213,7 +213,7 @@ func TestWhatIsBrokenIsMadeAgain(t *testing.T) {
 		if !eventually(works) {
 			t.Errorf("%s: the floating IP does not answer", name)
 		}
-		if _, ok := dhcp(t, ga.ns, a.MAC, 5*time.Second); !ok {
+		if _, ok := dhcp(t, ga.ns, a.MAC, 30*time.Second); !ok {
 			t.Errorf("%s: no lease", name)
 		}
 		if _, ok := h.lookFor("nacre_ports"); !ok {

@@ -39,7 +39,7 @@ func get(ns netns.NsHandle, address, path string) (string, error) {
 		return "", err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(3 * time.Second))
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
 	fmt.Fprintf(conn, "GET %s HTTP/1.0\r\n\r\n", path)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -176,7 +176,7 @@ func (h *testHost) seenFrom(g *testGuest) string {
 	}
 	defer l.Close()
 	go get(g.ns, l.Addr().String(), "/")
-	l.(*net.TCPListener).SetDeadline(time.Now().Add(3 * time.Second))
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
 	conn, err := l.Accept()
 	if err != nil {
 		return err.Error()
@@ -185,10 +185,10 @@ func (h *testHost) seenFrom(g *testGuest) string {
 	return netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().String()
 }
 
-// eventually tries for some seconds: an interface that came up just now may
+// eventually tries for a minute: an interface that came up just now may
 // still drop.
 func eventually(ok func() bool) bool {
-	for begin := time.Now(); time.Since(begin) < 12*time.Second; time.Sleep(50 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < 60*time.Second; time.Sleep(50 * time.Millisecond) {
 		if ok() {
 			return true
 		}
