@@ -50,9 +50,6 @@ func New(d *db.DB) *Store { return &Store{db: d, q: d, changed: func([]Hint) {}}
 // OnChange has fn told about hosts after every commit that concerns them.
 func (s *Store) OnChange(fn func([]Hint)) { s.changed = fn }
 
-// DB is the database below.
-func (s *Store) DB() *db.DB { return s.db }
-
 // Close ends the connections.
 func (s *Store) Close() error { return s.db.Close() }
 
