@@ -44,6 +44,7 @@ type Running struct {
 	// Defaults makes what a new cloud begins with, once; what is there is left alone.
 	Defaults func(ctx context.Context, adminProject string) error
 	Healthy  func(ctx context.Context) error // for /healthz, when it can tell
+	Ready    []<-chan struct{}               // closed when there is nothing left to wait for
 
 	name string
 }

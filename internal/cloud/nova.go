@@ -63,7 +63,7 @@ func startNovaAPI(ctx context.Context, env *Env) (Running, error) {
 // startNovaCompute runs this host's guests.
 func startNovaCompute(ctx context.Context, env *Env) (Running, error) {
 	if env.Config.VirtType == "fake" {
-		return Running{Work: fakeComputes(env)}, nil
+		return fakeComputes(env), nil
 	}
 	dir, err := env.Dir()
 	if err != nil {
@@ -78,21 +78,24 @@ func startNovaCompute(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	return Running{Work: []func(context.Context) error{daemon.Run, compute(env, env.Config.Host, driver)}, Close: func() error { driver.Close(); return nil }}, nil
+	a := compute(env, env.Config.Host, driver)
+	return Running{Work: []func(context.Context) error{daemon.Run, a.Run}, Ready: []<-chan struct{}{a.Known()},
+		Close: func() error { driver.Close(); return nil }}, nil
 }
 
 // compute is the nova-compute of one host.
-func compute(env *Env, host string, driver virt.Driver) func(context.Context) error {
+func compute(env *Env, host string, driver virt.Driver) *agent.Agent {
 	_, imaginary := driver.(*fake.Driver)
 	return agent.New(agent.Deps{Bus: env.Bus, Driver: driver, Host: host, Clock: env.Clock,
-		Config: agent.Config{WaitForPorts: !imaginary}}).Run
+		Config: agent.Config{WaitForPorts: !imaginary}})
 }
 
-func fakeComputes(env *Env) (work []func(context.Context) error) {
+func fakeComputes(env *Env) (r Running) {
 	for _, host := range env.fakeHosts() {
-		work = append(work, compute(env, host, fake.New(fake.Config{Hostname: host, Output: fmt.Sprintf("%s login: ", host)})))
+		a := compute(env, host, fake.New(fake.Config{Hostname: host, Output: fmt.Sprintf("%s login: ", host)}))
+		r.Work, r.Ready = append(r.Work, a.Run), append(r.Ready, a.Known())
 	}
-	return work
+	return r
 }
 
 // imageBytes is Glance as a host's source of images.

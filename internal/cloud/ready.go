@@ -20,12 +20,44 @@ import (
 // guestImage is the name of the image that the first run uploads.
 const guestImage = "minios"
 
-// Ready completes a start: credentials are written, and what a new cloud
-// begins with is there. It may be called again after any crash.
+// readyWithin is how long a host may take to be known before the cloud is called up without it.
+const readyWithin = time.Minute
+
+// Ready completes a start: credentials are written, what a new cloud begins
+// with is there, and its hosts are known. It may be called again after any crash.
 func (c *Cloud) Ready(ctx context.Context) error {
 	if _, _, err := c.Env.WriteCredentials(); err != nil {
 		return err
 	}
+	if err := c.newCloud(ctx); err != nil {
+		return err
+	}
+	return c.awaitReady(ctx)
+}
+
+// awaitReady waits until servers can be built.
+func (c *Cloud) awaitReady(ctx context.Context) error {
+	limit := time.NewTimer(readyWithin)
+	defer limit.Stop()
+	for _, r := range c.running {
+		for _, ready := range r.Ready {
+			select {
+			case <-ready:
+			case <-limit.C:
+				slog.WarnContext(ctx, "not everything is ready yet", "process", r.name)
+				return nil
+			case err := <-c.failed:
+				return err
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
+}
+
+// newCloud makes what a new cloud begins with.
+func (c *Cloud) newCloud(ctx context.Context) error {
 	if c.Env.Config.NoDefaults {
 		return nil
 	}

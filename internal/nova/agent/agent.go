@@ -45,6 +45,8 @@ type Agent struct {
 	builds  chan struct{} // one token per guest being made
 	fences  fences
 	report  chan struct{} // wakes the report
+	known   chan struct{} // closed once the conductor has taken a report
+	first   sync.Once     // closes known
 
 	mu      sync.Mutex
 	changed map[string]bool // guests whose state must be told
@@ -69,8 +71,11 @@ func New(d Deps) *Agent {
 		d.Config.DHCPDomain = "novalocal"
 	}
 	return &Agent{Deps: d, started: d.Clock.Now(), builds: make(chan struct{}, d.Config.MaxConcurrentBuilds),
-		fences: fences{clock: d.Clock}, report: make(chan struct{}, 1), changed: map[string]bool{}, tell: make(chan struct{}, 1)}
+		fences: fences{clock: d.Clock}, report: make(chan struct{}, 1), known: make(chan struct{}), changed: map[string]bool{}, tell: make(chan struct{}, 1)}
 }
+
+// Known is closed once the conductor knows the host, so that servers can go there.
+func (a *Agent) Known() <-chan struct{} { return a.known }
 
 // Run serves the host until ctx ends. Guests go on.
 func (a *Agent) Run(ctx context.Context) error {

@@ -30,6 +30,9 @@ func (a *Agent) reportHost(ctx context.Context) error {
 		}
 		return fmt.Errorf("report host %s: %w", a.Host, err)
 	}
+	if err == nil {
+		a.first.Do(func() { close(a.known) })
+	}
 	return nil
 }
 
