@@ -6,7 +6,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 STATE_DIR ?= /var/lib/nacre
 IMAGE := .cache/images/minios.qcow2
 
-.PHONY: all build image install-run install-test up test unit e2e bench lint fuzz
+.PHONY: all build image install-run install-test up test unit e2e kill bench lint fuzz
 all: build
 
 build:
@@ -34,6 +34,10 @@ unit:
 
 e2e: build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -p 1 -timeout 20m ./test/...
+
+# The cloud killed at every step of a boot and a deletion, on real guests; takes some ten minutes.
+kill: install-test build image
+	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags kill -run TestKilled -timeout 30m ./test/...
 
 bench: install-test build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -run '^$$' -bench . -benchtime 2s -timeout 60m ./bench/...

@@ -44,11 +44,15 @@ func (h *Host) API() *API {
 
 // Do sends a request to "<port>/path", decodes the answer into v, unless that
 // is nil, and returns its status. A body that is an io.Reader goes as it
-// stands. The error is ErrAway when nobody answered.
+// stands. The error is ErrAway when nobody answered, or says
+// why the request was refused.
 func (a *API) Do(method, at string, body, v any) (int, error) {
 	res, text, err := a.send(method, at, body)
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w: %w", method, at, ErrAway, err)
+	}
+	if res.StatusCode >= 400 {
+		return res.StatusCode, fmt.Errorf("%s %s: %d %s", method, at, res.StatusCode, text)
 	}
 	if v != nil {
 		if err := json.Unmarshal(text, v); err != nil {
@@ -62,7 +66,7 @@ func (a *API) Do(method, at string, body, v any) (int, error) {
 func (a *API) Want(status int, method, at string, body, v any) {
 	a.h.t.Helper()
 	got, err := a.Do(method, at, body, v)
-	if err != nil || got != status {
+	if got != status || err != nil && got < 400 {
 		a.h.t.Fatalf("%s %s: %d, want %d: %v", method, at, got, status, err)
 	}
 }
@@ -86,7 +90,7 @@ func (a *API) send(method, at string, body any) (*http.Response, []byte, error) 
 	}
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("X-Auth-Token", a.token)
-	req.Header.Set("OpenStack-API-Version", "compute 2.96")
+	req.Header.Set("OpenStack-API-Version", "compute 2.37")
 	res, err := a.client.Do(req)
 	if err != nil {
 		return nil, nil, err
