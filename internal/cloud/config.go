@@ -6,9 +6,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"nacre/internal/keystone/token"
 	"nacre/internal/oslo/config"
 )
 
@@ -42,12 +44,13 @@ type Config struct {
 	FailPoint          string        `yaml:"fail_point"`           // kill this process there; for tests of recovery
 	PasswordHashRounds int           `yaml:"password_hash_rounds"` // bcrypt cost of passwords, [identity] password_hash_rounds
 	TokenExpiry        time.Duration `yaml:"token_expiration"`     // of identity tokens
+	AuthMethods        []string      `yaml:"auth_methods"`         // by which users may authenticate, [auth] methods; clouds that share Fernet keys need the same
 }
 
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
 	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24", TunnelIP: "127.0.0.1",
-		TokenExpiry: time.Hour, PasswordHashRounds: 12}
+		TokenExpiry: time.Hour, PasswordHashRounds: 12, AuthMethods: slices.Clone(token.DefaultMethods)}
 }
 
 var _ config.Checker = &Config{}
@@ -82,6 +85,9 @@ func (c *Config) Check() error {
 	}
 	if c.PasswordHashRounds < 4 || c.PasswordHashRounds > 31 {
 		errs = append(errs, errors.New("password_hash_rounds is not within 4 and 31"))
+	}
+	if len(c.AuthMethods) == 0 {
+		errs = append(errs, errors.New("auth_methods is empty: nobody could authenticate"))
 	}
 	if c.Database != "" && !strings.Contains(c.Database, "{name}") {
 		errs = append(errs, errors.New("database has no {name}: each service needs a database of its own"))

@@ -36,8 +36,8 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	svc := service.New(service.Deps{Store: st, Keys: keys, Clock: env.Clock, Config: service.Config{Expiration: env.Config.TokenExpiry,
-		PasswordHashRounds: env.Config.PasswordHashRounds}})
+	svc := service.New(service.Deps{Store: st, Tokens: token.NewFernet(keys, env.Config.AuthMethods), Clock: env.Clock,
+		Config: service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods, PasswordHashRounds: env.Config.PasswordHashRounds}})
 	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
 		return Running{}, err
 	}

@@ -28,6 +28,6 @@ func (r Revocation) Covers(t Token) bool {
 		domain = t.Domain.ID
 	}
 	same := func(want string, have ...string) bool { return want == "" || slices.Contains(have, want) }
-	return same(r.AuditID, auditID) && same(r.UserID, t.User.ID) && same(r.ProjectID, t.ProjectID()) &&
+	return same(r.AuditID, auditID) && same(r.UserID, t.Users()...) && same(r.ProjectID, t.ProjectID()) &&
 		same(r.DomainID, t.UserDomain.ID, t.ProjectDomain.ID, domain) && !t.IssuedAt.After(r.IssuedBefore)
 }

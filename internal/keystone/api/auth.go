@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"nacre/internal/keystone"
@@ -50,7 +51,7 @@ func (a *API) issueToken(c *httpapi.Call, b authBody) (tokenAnswer, error) {
 	if b.Auth == nil {
 		return tokenAnswer{}, expecting("auth", "request body")
 	}
-	cred, err := b.credentials()
+	cred, err := a.credentials(c, b.Auth.Identity)
 	if err != nil {
 		return tokenAnswer{}, err
 	}
@@ -65,59 +66,40 @@ func (a *API) issueToken(c *httpapi.Call, b authBody) (tokenAnswer, error) {
 	return a.tokenAnswer(c, t)
 }
 
-// credentials reads what the client proves its identity with. What a method
-// needs must be there; whether it is right is not asked here.
-func (b authBody) credentials() (cred keystone.Credentials, err error) {
-	identity := b.Auth.Identity
-	if err := json.Unmarshal(identity["methods"], &cred.Methods); err != nil {
+// methodBody reads what a client says of one method of authentication into the
+// proof that goes with it. Whether it is right is not asked here.
+type methodBody func(c *httpapi.Call, text json.RawMessage) (any, error)
+
+// methodBodies are the bodies of all methods.
+var methodBodies = map[string]methodBody{
+	keystone.MethodPassword: readPassword,
+	keystone.MethodToken:    readToken,
+}
+
+// credentials reads what the client proves its identity with.
+func (a *API) credentials(c *httpapi.Call, identity map[string]json.RawMessage) (cred keystone.Credentials, err error) {
+	var asked []string
+	if err := json.Unmarshal(identity["methods"], &asked); err != nil {
 		return cred, expecting("methods", "identity")
 	}
-	for _, m := range cred.Methods {
+	for _, m := range asked {
 		if _, ok := identity[m]; !ok {
 			return cred, expecting(m, "identity")
 		}
-	}
-	for _, m := range cred.Methods {
-		switch m {
-		case keystone.MethodPassword:
-			err = readPassword(identity[m], &cred)
-		case keystone.MethodToken:
-			var t struct{ ID string }
-			err = json.Unmarshal(identity[m], &t)
-			cred.Token = t.ID
+		if !slices.Contains(cred.Methods, m) {
+			cred.Methods = append(cred.Methods, m)
 		}
-		if err != nil {
+	}
+	if err := a.svc.CheckMethods(cred.Methods); err != nil {
+		return cred, err
+	}
+	cred.Proofs = map[string]any{}
+	for _, m := range cred.Methods {
+		if cred.Proofs[m], err = methodBodies[m](c, identity[m]); err != nil {
 			return cred, err
 		}
 	}
 	return cred, nil
-}
-
-func readPassword(text json.RawMessage, cred *keystone.Credentials) error {
-	var body struct {
-		User *struct {
-			refBody
-			Password string `json:"password"`
-		} `json:"user"`
-	}
-	if err := json.Unmarshal(text, &body); err != nil {
-		return err
-	}
-	if body.User == nil {
-		return expecting("user", "password")
-	}
-	ref, err := body.User.ref("identity/password/user")
-	if err != nil {
-		return err
-	}
-	if ref.ID == "" && ref.Name == "" {
-		return expecting("id or name", "user")
-	}
-	if ref.Name != "" && ref.Domain == nil {
-		return expecting("domain", "user")
-	}
-	cred.User, cred.Password = *ref, body.User.Password
-	return nil
 }
 
 const scopeKinds = "system, project, domain, OS-TRUST:trust or unscoped"
@@ -157,8 +139,8 @@ func scopeKind(kind string, text json.RawMessage) (s keystone.Scope, err error) 
 		return keystone.Scope{System: true}, nil
 	case "unscoped":
 		return keystone.Scope{Unscoped: true}, nil
-	case "OS-TRUST:trust": // there are none
-		return s, fault.Unauthorized("The request you have made requires authentication.")
+	case "OS-TRUST:trust":
+		return trustScope(text)
 	case "":
 		return s, expecting(scopeKinds, "scope")
 	}
@@ -180,6 +162,17 @@ func scopeKind(kind string, text json.RawMessage) (s keystone.Scope, err error) 
 		return s, expecting("domain", "project")
 	}
 	return keystone.Scope{Project: ref}, nil
+}
+
+func trustScope(text json.RawMessage) (keystone.Scope, error) {
+	var body struct{ ID string }
+	if err := json.Unmarshal(text, &body); err != nil {
+		return keystone.Scope{}, err
+	}
+	if body.ID == "" {
+		return keystone.Scope{}, expecting("trust_id", "trust")
+	}
+	return keystone.Scope{TrustID: body.ID}, nil
 }
 
 func (a *API) authRoutes() httpapi.Table {

@@ -79,7 +79,7 @@ func (p *people) makeProject(t *testing.T, name, domain string) string {
 
 // loginSelf gives the resource's user another token.
 func (p *people) loginSelf(t *testing.T) string {
-	tok, err := p.svc.Authenticate(t.Context(), keystone.Credentials{Methods: []string{"password"}, User: keystone.Ref{ID: p.self}, Password: "pw"}, keystone.Scope{Unscoped: true})
+	tok, err := p.svc.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: p.self}, "pw"), keystone.Scope{Unscoped: true})
 	if err != nil {
 		t.Fatal(err)
 	}

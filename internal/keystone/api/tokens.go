@@ -69,8 +69,8 @@ func (a *API) tokenAnswer(c *httpapi.Call, t keystone.Token) (tokenAnswer, error
 }
 
 func tokenView(t keystone.Token) view {
-	v := view{"methods": t.Methods, "audit_ids": t.AuditIDs, "issued_at": wireTime(t.IssuedAt), "expires_at": wireTime(t.ExpiresAt),
-		"user": view{"id": t.User.ID, "name": t.User.Name, "domain": nameOf(t.UserDomain), "password_expires_at": nil}}
+	user := view{"id": t.User.ID, "name": t.User.Name, "domain": nameOf(t.UserDomain), "password_expires_at": nil}
+	v := view{"methods": t.Methods, "audit_ids": t.AuditIDs, "issued_at": wireTime(t.IssuedAt), "expires_at": wireTime(t.ExpiresAt), "user": user}
 	switch {
 	case t.System:
 		v["system"] = view{"all": true}
@@ -78,12 +78,57 @@ func tokenView(t keystone.Token) view {
 		v["domain"] = nameOf(*t.Domain)
 	case t.Project != nil:
 		v["project"] = view{"id": t.Project.ID, "name": t.Project.Name, "domain": nameOf(t.ProjectDomain)}
-		v["is_domain"] = t.Project.IsDomain
+		if t.Trust == nil {
+			v["is_domain"] = t.Project.IsDomain
+		}
 	}
 	if t.Scoped() {
 		v["roles"] = t.Roles
 	}
+	showDelegation(v, t)
+	if f := t.Federation; f != nil {
+		user["OS-FEDERATION"] = view{"groups": groupRefs(f.GroupIDs), "identity_provider": view{"id": f.IdentityProvider},
+			"protocol": view{"id": f.Protocol}}
+		delete(user, "password_expires_at")
+	}
 	return v
+}
+
+// showDelegation adds by whose leave the user acts.
+func showDelegation(v view, t keystone.Token) {
+	if tr := t.Trust; tr != nil {
+		v["OS-TRUST:trust"] = view{"id": tr.ID, "impersonation": tr.Impersonation,
+			"trustor_user": view{"id": tr.TrustorUserID}, "trustee_user": view{"id": tr.TrusteeUserID}}
+	}
+	if a := t.AccessToken; a != nil {
+		v["OS-OAUTH1"] = view{"access_token_id": a.ID, "consumer_id": a.ConsumerID}
+	}
+	if c := t.AppCred; c != nil {
+		cred := view{"id": c.ID, "name": c.Name, "restricted": !c.Unrestricted}
+		if len(c.AccessRules) > 0 {
+			cred["access_rules"] = accessRuleRefs(c.AccessRules)
+		}
+		v["application_credential"] = cred
+	}
+	if t.Thumbprint != "" {
+		v["oauth2_credential"] = view{"x5t#S256": t.Thumbprint}
+	}
+}
+
+func groupRefs(ids []string) []view {
+	refs := make([]view, len(ids))
+	for i, id := range ids {
+		refs[i] = view{"id": id}
+	}
+	return refs
+}
+
+func accessRuleRefs(rules []keystone.AccessRule) []view {
+	refs := make([]view, len(rules))
+	for i, r := range rules {
+		refs[i] = view{"id": r.ID, "service": r.Service, "path": r.Path, "method": r.Method}
+	}
+	return refs
 }
 
 func nameOf(p keystone.Project) view { return view{"id": p.ID, "name": p.Name} }

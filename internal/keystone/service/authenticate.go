@@ -27,99 +27,137 @@ func asUnauthorized(err error) error {
 	return err
 }
 
-// proof is what the methods of authentication have established.
-type proof struct {
-	user    keystone.User
-	methods []string
-	parent  *keystone.Token // of the token method
-}
-
 // Authenticate issues a token to one who proves an identity and may have the
 // scope. An unknown user, a wrong password, and a scope one has no role on
 // are the same 401.
 func (s *Service) Authenticate(ctx context.Context, c keystone.Credentials, scope keystone.Scope) (keystone.Token, error) {
-	if m := slices.IndexFunc(c.Methods, func(m string) bool { return !slices.Contains(keystone.SupportedMethods, m) }); m >= 0 {
-		return keystone.Token{}, unsupportedMethod()
+	if err := s.CheckMethods(c.Methods); err != nil {
+		return keystone.Token{}, err
 	}
-	p, err := s.prove(ctx, c, scope)
+	p := proof{scope: scope}
+	for _, m := range c.Methods {
+		if err := s.methods[m](ctx, c.Proofs[m], &p); err != nil {
+			return keystone.Token{}, err
+		}
+		p.used(m)
+	}
+	if p.user.ID == "" {
+		return keystone.Token{}, unauthorized("no method of authentication")
+	}
+	if !s.satisfied(p.user.Options, p.methods) {
+		return keystone.Token{}, unauthorized("user %s needs more methods than %v", p.user.ID, p.methods)
+	}
+	return s.tokenFor(ctx, p)
+}
+
+// satisfied reports whether the methods used meet one of the user's rules. As
+// in the original, methods that the service does not offer are left out of them.
+func (s *Service) satisfied(options map[string]any, methods []string) bool {
+	if on, ok := options["multi_factor_auth_enabled"].(bool); ok && !on {
+		return true
+	}
+	rules, _ := options["multi_factor_auth_rules"].([]any)
+	met := func(rule any) bool {
+		names, _ := rule.([]any)
+		return !slices.ContainsFunc(names, func(n any) bool {
+			name, _ := n.(string)
+			return s.offers(name) && !slices.Contains(methods, name)
+		})
+	}
+	return len(rules) == 0 || slices.ContainsFunc(rules, met)
+}
+
+// tokenFor issues the token that a proof and its scope come to.
+func (s *Service) tokenFor(ctx context.Context, p proof) (keystone.Token, error) {
+	revision, err := s.store.Revision(ctx)
 	if err != nil {
 		return keystone.Token{}, err
 	}
-	if !satisfied(p.user.Options, p.methods) {
-		return keystone.Token{}, unauthorized("user %s needs more methods than %v", p.user.ID, p.methods)
-	}
-	return s.tokenFor(ctx, p, scope)
-}
-
-func unsupportedMethod() error {
-	f := fault.Unauthorized("Attempted to authenticate with an unsupported method.")
-	f.Body = map[string]any{"error": map[string]any{"code": f.Status, "message": f.Message, "title": "Unauthorized",
-		"identity": map[string]any{"methods": keystone.SupportedMethods}}}
-	return f
-}
-
-func (s *Service) prove(ctx context.Context, c keystone.Credentials, scope keystone.Scope) (p proof, err error) {
-	for _, m := range c.Methods {
-		var user keystone.User
-		switch m {
-		case keystone.MethodPassword:
-			user, err = s.authenticatePassword(ctx, c.User, c.Password)
-		case keystone.MethodToken:
-			user, err = s.authenticateToken(ctx, c.Token, scope, &p)
-		}
-		if err != nil {
-			return p, err
-		}
-		if p.user.ID != "" && p.user.ID != user.ID {
-			return p, unauthorized("methods prove two users, %s and %s", p.user.ID, user.ID)
-		}
-		p.user = user
-		if !slices.Contains(p.methods, m) {
-			p.methods = append(p.methods, m)
-		}
-	}
-	if p.user.ID == "" {
-		return p, unauthorized("no method of authentication")
-	}
-	return p, nil
-}
-
-// authenticatePassword is the user with that password, or 401, always after
-// one comparison of hashes.
-func (s *Service) authenticatePassword(ctx context.Context, ref keystone.Ref, password string) (keystone.User, error) {
-	u, reason := s.findUser(ctx, ref)
-	if reason != nil && !errors.Is(reason, db.ErrNoRow) {
-		return u, reason
-	}
-	ok, err := s.hasher.Matches(ctx, u.PasswordHash, password)
+	r, payload, err := s.resolveProof(ctx, revision, p)
 	if err != nil {
-		return u, err
+		return keystone.Token{}, asUnauthorized(err)
 	}
-	switch d, err := s.store.Project(ctx, u.DomainID); {
-	case reason != nil:
-		return keystone.User{}, unauthorized("no such user")
-	case !ok:
-		return keystone.User{}, unauthorized("wrong password for user %s", u.ID)
-	case err != nil && !errors.Is(err, db.ErrNoRow):
-		return keystone.User{}, err
-	case err != nil || !d.Enabled || !u.Enabled:
-		return keystone.User{}, unauthorized("user %s or domain %s is disabled", u.ID, u.DomainID)
+	if r.token.Scoped() && len(r.token.Roles) == 0 {
+		return keystone.Token{}, unauthorized("user %s has no role on the scope", p.user.ID)
 	}
-	return u, nil
+	if err := s.spend(ctx, payload); err != nil {
+		return keystone.Token{}, asUnauthorized(err)
+	}
+	payload.ExpiresAt = earliest(payload.ExpiresAt, r.ends.Truncate(time.Second))
+	r.token.ExpiresAt = payload.ExpiresAt
+	if err := s.issue(ctx, payload, r.token); err != nil {
+		return keystone.Token{}, err
+	}
+	s.cache.keepToken(revision, r.validated())
+	return *r.token, nil
 }
 
-// findUser looks a user up; ErrNoRow if there is none.
-func (s *Service) findUser(ctx context.Context, ref keystone.Ref) (keystone.User, error) {
+// resolveProof works out what token a proof comes to: on the scope asked for,
+// or on the user's default project, if that can be had.
+func (s *Service) resolveProof(ctx context.Context, revision int64, p proof) (*resolving, token.Payload, error) {
+	payload, err := s.payloadFor(ctx, p)
+	if err != nil {
+		return nil, payload, err
+	}
+	byDefault := p.scope == keystone.Scope{} && p.user.DefaultProjectID != "" && !p.from.Federated()
+	if byDefault {
+		payload.ProjectID = p.user.DefaultProjectID
+	}
+	r, err := s.resolve(ctx, revision, payload)
+	if byDefault && (fault.Is(err, 404) || err == nil && len(r.token.Roles) == 0) {
+		payload.ProjectID = ""
+		r, err = s.resolve(ctx, revision, payload)
+	}
+	return r, payload, err
+}
+
+func (s *Service) payloadFor(ctx context.Context, p proof) (token.Payload, error) {
+	now := s.clock.Now().Truncate(time.Second)
+	payload := p.from
+	payload.UserID, payload.Methods, payload.AuditIDs = p.user.ID, p.methods, []string{token.NewAuditID()}
+	payload.IssuedAt, payload.ExpiresAt = now, earliest(now.Add(s.cfg.Expiration), p.ends.Truncate(time.Second))
+	if p.parent != nil {
+		payload.AuditIDs = append(payload.AuditIDs, p.parent.AuditIDs[len(p.parent.AuditIDs)-1])
+	}
+	return payload, s.findScope(ctx, p.scope, &payload)
+}
+
+// findScope puts what the client wants to act on into the payload; 401 if there is none such.
+func (s *Service) findScope(ctx context.Context, scope keystone.Scope, p *token.Payload) error {
+	switch {
+	case scope.System:
+		p.System = true
+	case scope.TrustID != "":
+		return unauthorized("no such trust")
+	case scope.Domain != nil:
+		d, err := s.findDomain(ctx, scope.Domain)
+		p.DomainID = d.ID
+		return noScope(err)
+	case scope.Project != nil:
+		project, err := s.findProject(ctx, scope.Project)
+		p.ProjectID = project.ID
+		return noScope(err)
+	}
+	return nil
+}
+
+// findProject looks a project up; ErrNoRow if there is none.
+func (s *Service) findProject(ctx context.Context, ref *keystone.Ref) (keystone.Project, error) {
 	if ref.Name == "" {
-		return s.store.User(ctx, ref.ID)
+		p, err := s.store.Project(ctx, ref.ID)
+		if err == nil && p.IsDomain {
+			err = db.ErrNoRow
+		}
+		return p, err
 	}
 	d, err := s.findDomain(ctx, ref.Domain)
 	if err != nil {
-		return keystone.User{}, err
+		return keystone.Project{}, err
 	}
-	return s.store.UserByName(ctx, d.ID, ref.Name)
+	return s.store.ProjectByName(ctx, d.ID, ref.Name)
 }
 
+// findDomain looks a domain up; ErrNoRow if there is none.
 func (s *Service) findDomain(ctx context.Context, ref *keystone.Ref) (keystone.Project, error) {
 	if ref == nil {
 		return keystone.Project{}, db.ErrNoRow
@@ -132,103 +170,6 @@ func (s *Service) findDomain(ctx context.Context, ref *keystone.Ref) (keystone.P
 		err = db.ErrNoRow
 	}
 	return d, err
-}
-
-// authenticateToken is the user of a valid token. A system token gives no
-// token on a project or domain.
-func (s *Service) authenticateToken(ctx context.Context, tok string, scope keystone.Scope, p *proof) (keystone.User, error) {
-	t, err := s.Token(ctx, tok)
-	if err != nil {
-		return keystone.User{}, err
-	}
-	if t.System && (scope.Project != nil || scope.Domain != nil) {
-		return keystone.User{}, fault.Forbidden("You are not authorized to perform the requested action: Using a system-scoped token to create a project-scoped or domain-scoped token is not allowed..")
-	}
-	p.parent = &t
-	for _, m := range t.Methods {
-		if !slices.Contains(p.methods, m) {
-			p.methods = append(p.methods, m)
-		}
-	}
-	return t.User, nil
-}
-
-// satisfied reports whether the methods used meet one of the user's rules. As
-// in the original, methods that the service does not know are left out of them.
-func satisfied(options map[string]any, methods []string) bool {
-	if on, ok := options["multi_factor_auth_enabled"].(bool); ok && !on {
-		return true
-	}
-	rules, _ := options["multi_factor_auth_rules"].([]any)
-	met := func(rule any) bool {
-		names, _ := rule.([]any)
-		return !slices.ContainsFunc(names, func(n any) bool {
-			name, _ := n.(string)
-			return slices.Contains(keystone.SupportedMethods, name) && !slices.Contains(methods, name)
-		})
-	}
-	return len(rules) == 0 || slices.ContainsFunc(rules, met)
-}
-
-// tokenFor issues the token that a proof and a scope come to.
-func (s *Service) tokenFor(ctx context.Context, p proof, scope keystone.Scope) (keystone.Token, error) {
-	revision, err := s.store.Revision(ctx)
-	if err != nil {
-		return keystone.Token{}, err
-	}
-	now := s.clock.Now().Truncate(time.Second)
-	payload := token.Payload{UserID: p.user.ID, Methods: p.methods, System: scope.System, AuditIDs: []string{token.NewAuditID()},
-		IssuedAt: now, ExpiresAt: now.Add(s.cfg.Expiration)}
-	if p.parent != nil {
-		payload.ExpiresAt = p.parent.ExpiresAt
-		payload.AuditIDs = append(payload.AuditIDs, p.parent.AuditIDs[len(p.parent.AuditIDs)-1])
-	}
-	if payload.ProjectID, payload.DomainID, err = s.findScope(ctx, scope); err != nil {
-		return keystone.Token{}, err
-	}
-	byDefault := scope == keystone.Scope{} && p.user.DefaultProjectID != ""
-	if byDefault {
-		payload.ProjectID = p.user.DefaultProjectID
-	}
-	t, err := s.resolve(ctx, revision, payload)
-	if byDefault && (fault.Is(err, 404) || err == nil && len(t.Roles) == 0) {
-		payload.ProjectID = ""
-		t, err = s.resolve(ctx, revision, payload)
-	}
-	if err != nil {
-		return t, asUnauthorized(err)
-	}
-	if t.Scoped() && len(t.Roles) == 0 {
-		return t, unauthorized("user %s has no role on the scope", p.user.ID)
-	}
-	if err := s.issue(ctx, &t); err != nil {
-		return t, err
-	}
-	s.cache.keepToken(revision, validated{&t, identityOf(t)})
-	return t, nil
-}
-
-// findScope gives the ID of the project or domain that the client wants; 401 if there is none.
-func (s *Service) findScope(ctx context.Context, scope keystone.Scope) (projectID, domainID string, err error) {
-	switch {
-	case scope.Domain != nil:
-		d, err := s.findDomain(ctx, scope.Domain)
-		return "", d.ID, noScope(err)
-	case scope.Project == nil:
-		return "", "", nil
-	case scope.Project.Name == "":
-		p, err := s.store.Project(ctx, scope.Project.ID)
-		if err == nil && p.IsDomain {
-			err = db.ErrNoRow
-		}
-		return p.ID, "", noScope(err)
-	}
-	d, err := s.findDomain(ctx, scope.Project.Domain)
-	if err != nil {
-		return "", "", noScope(err)
-	}
-	p, err := s.store.ProjectByName(ctx, d.ID, scope.Project.Name)
-	return p.ID, "", noScope(err)
 }
 
 func noScope(err error) error {
@@ -245,7 +186,7 @@ func (s *Service) IssueFor(ctx context.Context, user, project string) (tok strin
 	if err != nil {
 		return "", expires, fmt.Errorf("issue token for %s: %w", user, err)
 	}
-	t, err := s.tokenFor(ctx, proof{user: u, methods: []string{keystone.MethodPassword}},
-		keystone.Scope{Project: &keystone.Ref{Name: project, Domain: &keystone.Ref{ID: keystone.DefaultDomainID}}})
+	t, err := s.tokenFor(ctx, proof{user: u, methods: []string{keystone.MethodPassword},
+		scope: keystone.Scope{Project: &keystone.Ref{Name: project, Domain: &keystone.Ref{ID: keystone.DefaultDomainID}}}})
 	return t.ID, t.ExpiresAt, err
 }

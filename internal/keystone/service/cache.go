@@ -2,6 +2,7 @@ package service
 
 import (
 	"sync"
+	"time"
 
 	"nacre/internal/keystone"
 	"nacre/internal/oslo/auth"
@@ -21,6 +22,7 @@ type cache struct {
 type validated struct {
 	token    *keystone.Token
 	identity auth.Identity
+	ends     time.Time
 }
 
 // maxTokens bounds the cache; one takes one or two kilobytes.

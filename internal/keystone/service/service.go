@@ -20,6 +20,8 @@ import (
 // Config holds the options of the original that apply, by their names there.
 type Config struct {
 	Expiration         time.Duration // [token] expiration; default 1 h
+	NoRescope          bool          // not [token] allow_rescope_scoped_token
+	Methods            []string      // [auth] methods; default token.DefaultMethods
 	PasswordHashRounds int           // [identity] password_hash_rounds; default 12
 	MaxPasswordLength  int           // [identity] max_password_length, bytes; default 4096
 	Hashers            int           // passwords hashed at once; default one less than CPUs, at least 1
@@ -28,19 +30,21 @@ type Config struct {
 // Deps is what the service is made of.
 type Deps struct {
 	Store  *store.Store
-	Keys   *token.Repository
+	Tokens token.Provider
 	Clock  clock.Clock // nil is the machine's
 	Config Config
 }
 
 // Service answers the identity API and validates tokens.
 type Service struct {
-	store  *store.Store
-	keys   *token.Repository
-	clock  clock.Clock
-	cfg    Config
-	hasher *hasher
-	cache  cache
+	store   *store.Store
+	tokens  token.Provider
+	clock   clock.Clock
+	cfg     Config
+	hasher  *hasher
+	cache   cache
+	methods map[string]prover
+	kinds   []kind
 }
 
 var _ auth.Validator = (*Service)(nil)
@@ -63,11 +67,13 @@ func New(d Deps) *Service {
 	if c.Hashers == 0 {
 		c.Hashers = max(1, runtime.GOMAXPROCS(0)-1)
 	}
-	return &Service{store: d.Store, keys: d.Keys, clock: d.Clock, cfg: *c, hasher: newHasher(*c)}
+	if c.Methods == nil {
+		c.Methods = token.DefaultMethods
+	}
+	s := &Service{store: d.Store, tokens: d.Tokens, clock: d.Clock, cfg: *c, hasher: newHasher(*c)}
+	s.methods, s.kinds = s.provers(), s.tokenKinds()
+	return s
 }
-
-// RotateKeys makes the staged Fernet key the primary one.
-func (s *Service) RotateKeys() error { return s.keys.Rotate() }
 
 // rows is where resources are looked up: the store, or a transaction. Changes
 // look up in theirs, and transactions run one after another, so what was found

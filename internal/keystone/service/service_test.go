@@ -44,7 +44,7 @@ func newWorld(t testing.TB, d *db.DB) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		*s = service.New(service.Deps{Store: store.New(d), Keys: keys, Clock: w.clock, Config: service.Config{PasswordHashRounds: 4}})
+		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Clock: w.clock, Config: service.Config{PasswordHashRounds: 4}})
 	}
 	w.must(t, w.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "secret"}))
 	ctx := t.Context()
@@ -76,7 +76,7 @@ func (w *world) grant() keystone.Assignment {
 }
 
 func (w *world) login(ctx context.Context, password string) (keystone.Token, error) {
-	return w.Authenticate(ctx, keystone.Credentials{Methods: []string{"password"}, User: keystone.Ref{ID: w.user.ID}, Password: password},
+	return w.Authenticate(ctx, keystone.WithPassword(keystone.Ref{ID: w.user.ID}, password),
 		keystone.Scope{Project: &keystone.Ref{ID: w.project.ID}})
 }
 
@@ -168,8 +168,7 @@ func TestRoles(t *testing.T) {
 		admin, err := w.Roles(ctx, keystone.Filters{{Name: "name", Value: "admin"}})
 		w.must(t, err)
 		rolesOn := func(scope keystone.Scope) []string {
-			tok, err := w.Authenticate(ctx, keystone.Credentials{Methods: []string{"password"}, Password: "pw",
-				User: keystone.Ref{Name: "u", Domain: &keystone.Ref{Name: "d"}}}, scope)
+			tok, err := w.Authenticate(ctx, keystone.WithPassword(keystone.Ref{Name: "u", Domain: &keystone.Ref{Name: "d"}}, "pw"), scope)
 			if fault.Is(err, 401) {
 				return nil
 			}
@@ -246,15 +245,14 @@ func equal(a, b []string) bool {
 // wrong password all cost one comparison and get the same answer.
 func TestUnknownUserTakesAsLong(t *testing.T) {
 	w := newWorld(t, dbtest.SQLite(t, store.Migrations))
-	slow := service.New(service.Deps{Store: storeOf(t, w), Keys: keysOf(t), Clock: w.clock, Config: service.Config{PasswordHashRounds: 10}})
+	slow := service.New(service.Deps{Store: storeOf(t, w), Tokens: token.NewFernet(keysOf(t), nil), Clock: w.clock, Config: service.Config{PasswordHashRounds: 10}})
 	if _, err := slow.CreateUser(t.Context(), keystone.Attributes{"name": "s", "password": "pw"}); err != nil {
 		t.Fatal(err)
 	}
 	took := map[string]time.Duration{}
 	for _, name := range []string{"s", "nobody"} {
 		start := time.Now()
-		_, err := slow.Authenticate(t.Context(), keystone.Credentials{Methods: []string{"password"}, Password: "wrong",
-			User: keystone.Ref{Name: name, Domain: &keystone.Ref{ID: "default"}}}, keystone.Scope{})
+		_, err := slow.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{Name: name, Domain: &keystone.Ref{ID: "default"}}, "wrong"), keystone.Scope{})
 		took[name] = time.Since(start)
 		if f, ok := fault.Of(err); !ok || f.Status != 401 || f.Message != "The request you have made requires authentication." {
 			t.Fatal(err)
@@ -267,7 +265,7 @@ func TestUnknownUserTakesAsLong(t *testing.T) {
 
 func storeOf(t testing.TB, _ *world) *store.Store {
 	s := store.New(dbtest.SQLite(t, store.Migrations))
-	svc := service.New(service.Deps{Store: s, Keys: keysOf(t), Config: service.Config{PasswordHashRounds: 4}})
+	svc := service.New(service.Deps{Store: s, Tokens: token.NewFernet(keysOf(t), nil), Config: service.Config{PasswordHashRounds: 4}})
 	if err := svc.Bootstrap(t.Context(), service.BootstrapConfig{}); err != nil {
 		t.Fatal(err)
 	}
@@ -367,8 +365,7 @@ func TestBootstrapAgain(t *testing.T) {
 			Services: []service.BootstrapService{{Name: "nova", Type: "compute", Public: "http://a", Internal: "http://b"}},
 			Users:    []service.BootstrapUser{{Name: "nova", Password: "n"}, {Name: "silent"}}}
 		login := func(user, password string) error {
-			_, err := w.Authenticate(ctx, keystone.Credentials{Methods: []string{"password"}, Password: password,
-				User: keystone.Ref{Name: user, Domain: &keystone.Ref{ID: "default"}}}, keystone.Scope{})
+			_, err := w.Authenticate(ctx, keystone.WithPassword(keystone.Ref{Name: user, Domain: &keystone.Ref{ID: "default"}}, password), keystone.Scope{})
 			return err
 		}
 		count := func() (n [6]int) {

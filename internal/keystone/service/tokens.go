@@ -54,7 +54,7 @@ func (s *Service) validate(ctx context.Context, tok string) (validated, error) {
 		}
 		s.cache.keepToken(revision, v)
 	}
-	if !s.clock.Now().Before(v.token.ExpiresAt) {
+	if !s.clock.Now().Before(v.ends) {
 		return validated{}, errNotValid()
 	}
 	return v, nil
@@ -62,87 +62,128 @@ func (s *Service) validate(ctx context.Context, tok string) (validated, error) {
 
 // resolveToken works out what a token stands for, whether expired or not.
 func (s *Service) resolveToken(ctx context.Context, revision int64, tok string) (validated, error) {
-	p, err := s.keys.Read(tok)
+	p, err := s.tokens.Read(ctx, tok)
 	if errors.Is(err, token.ErrInvalid) {
-		return validated{}, fault.NotFound("Could not recognize Fernet token")
+		return validated{}, fault.NotFound("%s", s.tokens.Refusal(tok))
 	} else if err != nil {
 		return validated{}, err
 	}
-	t, err := s.resolve(ctx, revision, p)
+	r, err := s.resolve(ctx, revision, p)
 	if err != nil {
 		return validated{}, err
 	}
+	t := r.token
 	t.ID = tok
 	if t.Scoped() && len(t.Roles) == 0 {
 		return validated{}, fault.NotFound("Could not find token: %s.", tok)
 	}
-	events, err := s.revocationsOf(ctx, t)
+	events, err := s.revocationsOf(ctx, *t)
 	if err != nil {
 		return validated{}, err
 	}
-	if slices.ContainsFunc(events, func(r keystone.Revocation) bool { return r.Covers(t) }) {
+	if slices.ContainsFunc(events, func(r keystone.Revocation) bool { return r.Covers(*t) }) {
 		return validated{}, errNotValid()
 	}
-	return validated{&t, identityOf(t)}, nil
+	return r.validated(), nil
 }
 
 func (s *Service) revocationsOf(ctx context.Context, t keystone.Token) ([]keystone.Revocation, error) {
-	return s.store.RevocationsOf(ctx, t.AuditIDs[0], t.User.ID)
+	return s.store.RevocationsOf(ctx, t.AuditIDs[0], t.Users())
+}
+
+// resolving is a token on its way from its payload to what it stands for.
+type resolving struct {
+	book    *roleBook
+	payload token.Payload
+	token   *keystone.Token
+	grants  grantsOn
+	ends    time.Time // when what the token hangs on ends; zero is not before the token
+}
+
+// grantsOn is where grants count: on the target, or inherited from above.
+type grantsOn struct {
+	kind, target string
+	above        []string
+}
+
+// until lets the token be good till t or before. nil is no limit.
+func (r *resolving) until(t *time.Time) {
+	if t != nil {
+		r.ends = earliest(r.ends, *t)
+	}
+}
+
+func (r *resolving) validated() validated {
+	return validated{r.token, identityOf(*r.token), earliest(r.token.ExpiresAt, r.ends)}
 }
 
 // resolve reads the user, the scope and the roles of a payload. What is
 // absent or disabled is a 404; no role is not, yet.
-func (s *Service) resolve(ctx context.Context, revision int64, p token.Payload) (t keystone.Token, err error) {
-	t = keystone.Token{System: p.System, Methods: p.Methods, AuditIDs: p.AuditIDs, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt}
+func (s *Service) resolve(ctx context.Context, revision int64, p token.Payload) (*resolving, error) {
+	t := &keystone.Token{System: p.System, Methods: p.Methods, AuditIDs: p.AuditIDs, IssuedAt: p.IssuedAt, ExpiresAt: p.ExpiresAt}
 	if len(t.AuditIDs) == 0 {
 		t.AuditIDs = []string{""}
 	}
-	if t.User, err = s.User(ctx, p.UserID); err != nil {
-		return t, err
-	}
-	if !t.User.Enabled {
-		return t, errNotValid()
-	}
 	book, err := s.roleBook(ctx, revision)
 	if err != nil {
-		return t, err
+		return nil, err
 	}
-	if t.UserDomain, err = book.domain(t.User.DomainID); err != nil {
-		return t, err
+	r := &resolving{book: book, payload: p, token: t}
+	if t.User, t.UserDomain, err = s.activeUser(ctx, r, p.UserID); err != nil {
+		return nil, err
 	}
-	kind, target, above, err := s.resolveScope(ctx, book, &t, p)
-	if err != nil || kind == "" {
-		return t, err
+	if err := s.resolveScope(ctx, r); err != nil {
+		return nil, err
 	}
-	t.Roles, err = s.rolesOn(ctx, book, t.User.ID, kind, target, above)
-	return t, err
+	if k, err := s.kindOf(p); err != nil {
+		return nil, err
+	} else if k != nil {
+		return r, k.resolve(ctx, r)
+	}
+	t.Roles, err = s.rolesOf(ctx, r, t.User.ID)
+	return r, err
 }
 
-// resolveScope fills in what the token is scoped to and says where to look for grants.
-func (s *Service) resolveScope(ctx context.Context, book *roleBook, t *keystone.Token, p token.Payload) (kind, target string, above []string, err error) {
+// activeUser is an enabled user of an enabled domain, or 404.
+func (s *Service) activeUser(ctx context.Context, r *resolving, id string) (u keystone.User, d keystone.Project, err error) {
+	if u, err = s.User(ctx, id); err != nil {
+		return u, d, err
+	}
+	if !u.Enabled {
+		return u, d, errNotValid()
+	}
+	d, err = r.book.domain(u.DomainID)
+	return u, d, err
+}
+
+// resolveScope fills in what the token is scoped to.
+func (s *Service) resolveScope(ctx context.Context, r *resolving) error {
+	p, t := r.payload, r.token
 	switch {
 	case p.System:
-		return keystone.TargetSystem, keystone.SystemID, nil, nil
+		r.grants = grantsOn{keystone.TargetSystem, keystone.SystemID, nil}
 	case p.DomainID != "":
-		d, err := book.domain(p.DomainID)
+		d, err := r.book.domain(p.DomainID)
 		t.Domain = &d
-		return keystone.TargetDomain, p.DomainID, nil, err
+		r.grants = grantsOn{keystone.TargetDomain, p.DomainID, nil}
+		return err
 	case p.ProjectID != "":
 		project, err := s.Project(ctx, p.ProjectID)
 		if err != nil {
-			return "", "", nil, err
+			return err
 		}
 		if !project.Enabled {
-			return "", "", nil, fault.NotFound("Unable to validate token because project %s is disabled", project.ID)
+			return fault.NotFound("Unable to validate token because project %s is disabled", project.ID)
 		}
 		t.Project = &project
-		if t.ProjectDomain, err = book.domain(project.DomainID); err != nil {
-			return "", "", nil, err
+		if t.ProjectDomain, err = r.book.domain(project.DomainID); err != nil {
+			return err
 		}
 		above, err := s.above(ctx, project)
-		return keystone.TargetProject, project.ID, above, err
+		r.grants = grantsOn{keystone.TargetProject, project.ID, above}
+		return err
 	}
-	return "", "", nil, nil
+	return nil
 }
 
 // above lists the IDs from which a project inherits roles.
@@ -190,20 +231,27 @@ func (b *roleBook) domain(id string) (keystone.Project, error) {
 	return d, nil
 }
 
-// rolesOn lists the global roles a user has on a target, implied ones included, by name.
-func (s *Service) rolesOn(ctx context.Context, book *roleBook, userID, kind, target string, above []string) ([]keystone.RoleRef, error) {
-	granted, err := s.store.GrantedRoles(ctx, userID, kind, target, above)
+// rolesOf lists the global roles a user has on the scope, implied ones included, by name.
+func (s *Service) rolesOf(ctx context.Context, r *resolving, userID string) ([]keystone.RoleRef, error) {
+	if r.grants.kind == "" {
+		return nil, nil
+	}
+	granted, err := s.store.GrantedRoles(ctx, userID, r.grants.kind, r.grants.target, r.grants.above)
 	if err != nil {
 		return nil, fmt.Errorf("roles of %s: %w", userID, err)
 	}
-	var refs []keystone.RoleRef
-	for _, id := range book.implied.Closure(granted) {
-		if r, ok := book.roles[id]; ok && r.DomainID == "" {
+	return r.book.global(granted), nil
+}
+
+// global lists the global ones of roles and of what they imply, by name.
+func (b *roleBook) global(ids []string) (refs []keystone.RoleRef) {
+	for _, id := range b.implied.Closure(ids) {
+		if r, ok := b.roles[id]; ok && r.DomainID == "" {
 			refs = append(refs, keystone.RoleRef{ID: r.ID, Name: r.Name})
 		}
 	}
 	slices.SortFunc(refs, func(a, b keystone.RoleRef) int { return strings.Compare(a.Name, b.Name) })
-	return refs, nil
+	return refs
 }
 
 func identityOf(t keystone.Token) auth.Identity {
@@ -216,10 +264,32 @@ func identityOf(t keystone.Token) auth.Identity {
 	if t.Domain != nil {
 		id.DomainID, id.DomainName = t.Domain.ID, t.Domain.Name
 	}
+	if f := t.Federation; f != nil {
+		id.IdentityProvider, id.Protocol, id.GroupIDs = f.IdentityProvider, f.Protocol, f.GroupIDs
+	}
+	delegate(&id, t)
 	for _, r := range t.Roles {
 		id.Roles, id.RoleIDs = append(id.Roles, r.Name), append(id.RoleIDs, r.ID)
 	}
 	return id
+}
+
+// delegate says by whose leave the caller acts, and what that allows.
+func delegate(id *auth.Identity, t keystone.Token) {
+	switch {
+	case t.Trust != nil:
+		id.TrustID, id.TrustorID, id.TrusteeID = t.Trust.ID, t.Trust.TrustorUserID, t.Trust.TrusteeUserID
+	case t.AccessToken != nil:
+		id.AccessTokenID, id.ConsumerID = t.AccessToken.ID, t.AccessToken.ConsumerID
+	case t.AppCred != nil:
+		id.AppCredID, id.Restricted = t.AppCred.ID, !t.AppCred.Unrestricted
+		if t.AppCred.AccessRules != nil {
+			id.AccessRules = make([]auth.AccessRule, len(t.AppCred.AccessRules))
+			for i, r := range t.AppCred.AccessRules {
+				id.AccessRules[i] = auth.AccessRule{Service: r.Service, Method: r.Method, Path: r.Path}
+			}
+		}
+	}
 }
 
 // RevokeToken makes a valid token invalid; 404 if it is that already.
@@ -251,9 +321,9 @@ func (s *Service) Revocations(ctx context.Context, since time.Time) ([]keystone.
 	return s.store.Revocations(ctx, since)
 }
 
-// issue makes the token that t describes. It is dated after any event that
+// issue makes the token of p, which t says. It is dated after any event that
 // would revoke it, at most a second ahead.
-func (s *Service) issue(ctx context.Context, t *keystone.Token) error {
+func (s *Service) issue(ctx context.Context, p token.Payload, t *keystone.Token) error {
 	events, err := s.revocationsOf(ctx, *t)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return err
@@ -263,11 +333,7 @@ func (s *Service) issue(ctx context.Context, t *keystone.Token) error {
 			t.IssuedAt = r.IssuedBefore.Add(time.Second)
 		}
 	}
-	p := token.Payload{UserID: t.User.ID, Methods: t.Methods, ProjectID: t.ProjectID(), System: t.System,
-		ExpiresAt: t.ExpiresAt, AuditIDs: t.AuditIDs, IssuedAt: t.IssuedAt}
-	if t.Domain != nil {
-		p.DomainID = t.Domain.ID
-	}
-	t.ID, err = s.keys.Issue(p)
+	p.IssuedAt = t.IssuedAt
+	t.ID, err = s.tokens.Issue(ctx, p)
 	return err
 }

@@ -10,9 +10,9 @@ import (
 
 var revocations = db.Table[keystone.Revocation]("revocation_events")
 
-// RevocationsOf lists the events that may be about a token of that audit ID or user.
-func (r reads) RevocationsOf(ctx context.Context, auditID, userID string) ([]keystone.Revocation, error) {
-	return db.All(ctx, r.q, revocations.Select("audit_id = ? OR user_id = ? OR audit_id = '' AND user_id = ''", auditID, userID))
+// RevocationsOf lists the events that may be about a token of that audit ID or those users.
+func (r reads) RevocationsOf(ctx context.Context, auditID string, userIDs []string) ([]keystone.Revocation, error) {
+	return db.All(ctx, r.q, revocations.Select("audit_id = ? OR user_id IN (?) OR audit_id = '' AND user_id = ''", auditID, db.List(userIDs)))
 }
 
 // Revocations lists the events since a time, oldest first.

@@ -14,9 +14,6 @@ import (
 	"time"
 )
 
-// ErrInvalid is a token that no key opens or that holds no payload we know.
-var ErrInvalid = errors.New("not a recognizable Fernet token")
-
 // Key is one Fernet key: 16 bytes to sign, 16 bytes to encrypt.
 type Key [32]byte
 

@@ -150,31 +150,3 @@ func (r *Repository) read() ([]Key, error) {
 	}
 	return keys, nil
 }
-
-// Issue seals p as a token dated p.IssuedAt.
-func (r *Repository) Issue(p Payload) (string, error) {
-	keys, err := r.Keys()
-	if err != nil {
-		return "", err
-	}
-	msg, err := p.pack()
-	if err != nil {
-		return "", err
-	}
-	return seal(msg, p.IssuedAt, keys[0])
-}
-
-// Read opens a token, whether expired or not; ErrInvalid if it is none of ours.
-func (r *Repository) Read(tok string) (Payload, error) {
-	keys, err := r.Keys()
-	if err != nil {
-		return Payload{}, err
-	}
-	msg, at, err := open(tok, keys)
-	if err != nil {
-		return Payload{}, err
-	}
-	p, err := unpack(msg)
-	p.IssuedAt = at
-	return p, err
-}

@@ -41,7 +41,29 @@ type Identity struct {
 	ServiceRoles      []string  `json:"service_roles,omitempty"` // of the token in X-Service-Token
 	IsService         bool      `json:"is_service,omitempty"`    // a service token came along
 
+	IdentityProvider string   `json:"identity_provider,omitempty"` // of a federated user
+	Protocol         string   `json:"protocol,omitempty"`
+	GroupIDs         []string `json:"group_ids,omitempty"` // that the identity provider put the user into
+
+	// By whose leave the caller acts, if not in person: a trust, an OAuth
+	// access token or an application credential.
+	TrustID       string       `json:"trust_id,omitempty"`
+	TrustorID     string       `json:"trustor_id,omitempty"`
+	TrusteeID     string       `json:"trustee_id,omitempty"`
+	AccessTokenID string       `json:"access_token_id,omitempty"`
+	ConsumerID    string       `json:"consumer_id,omitempty"`
+	AppCredID     string       `json:"application_credential_id,omitempty"`
+	Restricted    bool         `json:"restricted,omitempty"`  // may not manage application credentials and trusts
+	AccessRules   []AccessRule `json:"access_rules,omitzero"` // the only calls allowed; nil is all, empty none
+
 	Token string `json:"-"` // never stored or logged
+}
+
+// AccessRule allows calls of one method on a path of one type of service.
+type AccessRule struct {
+	Service string `json:"service"`
+	Method  string `json:"method"`
+	Path    string `json:"path"`
 }
 
 // HasRole reports whether the identity carries the role of that name.

@@ -1,0 +1,27 @@
+package keystone
+
+// Methods of authentication.
+const (
+	MethodPassword = "password"
+	MethodToken    = "token"
+)
+
+// Credentials are what a client proves its identity with.
+type Credentials struct {
+	Methods []string       // in the order asked, each once
+	Proofs  map[string]any // by method, of the type that goes with it
+}
+
+// PasswordProof goes with MethodPassword.
+type PasswordProof struct {
+	User     Ref
+	Password string
+}
+
+// TokenProof goes with MethodToken.
+type TokenProof struct{ ID string }
+
+// WithPassword are the credentials of one who gives a password.
+func WithPassword(user Ref, password string) Credentials {
+	return Credentials{Methods: []string{MethodPassword}, Proofs: map[string]any{MethodPassword: PasswordProof{user, password}}}
+}
