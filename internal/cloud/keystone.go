@@ -28,15 +28,16 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	dir, err := env.Dir("keystone", "fernet-keys")
+	keys, err := fernetRepository(env, "fernet-keys")
 	if err != nil {
 		return Running{}, err
 	}
-	keys, err := token.OpenRepository(dir, fernetKeys)
+	receiptKeys, err := fernetRepository(env, "receipt-keys")
 	if err != nil {
 		return Running{}, err
 	}
-	svc := service.New(service.Deps{Store: st, Tokens: token.NewFernet(keys, env.Config.AuthMethods), Clock: env.Clock,
+	svc := service.New(service.Deps{Store: st, Tokens: token.NewFernet(keys, env.Config.AuthMethods),
+		Receipts: token.NewReceipts(receiptKeys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods, PasswordHashRounds: env.Config.PasswordHashRounds}})
 	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
 		return Running{}, err
@@ -47,6 +48,14 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	}
 	env.identify(svc, svc.IssueFor)
 	return Running{API: a, Close: st.Close, Healthy: svc.Healthy}, nil
+}
+
+func fernetRepository(env *Env, name string) (*token.Repository, error) {
+	dir, err := env.Dir("keystone", name)
+	if err != nil {
+		return nil, err
+	}
+	return token.OpenRepository(dir, fernetKeys)
 }
 
 // bootstrap lists what identity must know of this cloud.

@@ -10,6 +10,7 @@ const (
 type Credentials struct {
 	Methods []string       // in the order asked, each once
 	Proofs  map[string]any // by method, of the type that goes with it
+	Receipt string         // of methods passed before; "" for none
 }
 
 // PasswordProof goes with MethodPassword.

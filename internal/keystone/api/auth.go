@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 
@@ -59,8 +60,11 @@ func (a *API) issueToken(c *httpapi.Call, b authBody) (tokenAnswer, error) {
 	if err != nil {
 		return tokenAnswer{}, err
 	}
+	cred.Receipt = c.R.Header.Get(receiptHeader)
 	t, err := a.svc.Authenticate(c.Ctx(), cred, scope)
-	if err != nil {
+	if more, ok := errors.AsType[*keystone.MoreMethods](err); ok {
+		return tokenAnswer{}, receiptFault(more.Receipt)
+	} else if err != nil {
 		return tokenAnswer{}, err
 	}
 	return a.tokenAnswer(c, t)

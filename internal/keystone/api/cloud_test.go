@@ -38,7 +38,12 @@ func newCloudOn(t testing.TB, d *db.DB) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc := service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Config: service.Config{PasswordHashRounds: 4}})
+	receiptKeys, err := token.OpenRepository(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc := service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Receipts: token.NewReceipts(receiptKeys, nil),
+		Config: service.Config{PasswordHashRounds: 4}})
 	at := func(name, typ, url string) service.BootstrapService {
 		return service.BootstrapService{Name: name, Type: typ, Public: url, Internal: url, Admin: url}
 	}

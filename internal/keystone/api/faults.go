@@ -19,10 +19,11 @@ type errorBody struct {
 	} `json:"error"`
 }
 
-// envelope is {"error": {"code", "message", "title"}}; a 401 says where to authenticate.
+// envelope is {"error": {"code", "message", "title"}}; a 401 says where to
+// authenticate, unless it is a receipt of having done so.
 func envelope(c *httpapi.Call, f *fault.Fault) httpapi.Response {
 	r := httpapi.Response{Status: f.Status, Header: http.Header{}}
-	if f.Status == http.StatusUnauthorized {
+	if f.Status == http.StatusUnauthorized && f.Type != receiptFaultType {
 		r.Header.Set("WWW-Authenticate", `Keystone uri="`+c.BaseURL()+`/v3"`)
 	}
 	body := f.Body

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"nacre/internal/keystone"
@@ -44,36 +43,29 @@ func (s *Service) Authenticate(ctx context.Context, c keystone.Credentials, scop
 	if p.user.ID == "" {
 		return keystone.Token{}, unauthorized("no method of authentication")
 	}
-	if !s.satisfied(p.user.Options, p.methods) {
-		return keystone.Token{}, unauthorized("user %s needs more methods than %v", p.user.ID, p.methods)
+	payload, err := s.payloadFor(ctx, p)
+	if err != nil {
+		return keystone.Token{}, err
 	}
-	return s.tokenFor(ctx, p)
-}
-
-// satisfied reports whether the methods used meet one of the user's rules. As
-// in the original, methods that the service does not offer are left out of them.
-func (s *Service) satisfied(options map[string]any, methods []string) bool {
-	if on, ok := options["multi_factor_auth_enabled"].(bool); ok && !on {
-		return true
+	if c.Receipt != "" {
+		if err := s.showReceipt(ctx, c.Receipt, &p); err != nil {
+			return keystone.Token{}, err
+		}
+		payload.Methods = p.methods
 	}
-	rules, _ := options["multi_factor_auth_rules"].([]any)
-	met := func(rule any) bool {
-		names, _ := rule.([]any)
-		return !slices.ContainsFunc(names, func(n any) bool {
-			name, _ := n.(string)
-			return s.offers(name) && !slices.Contains(methods, name)
-		})
+	if err := s.enough(ctx, p); err != nil {
+		return keystone.Token{}, err
 	}
-	return len(rules) == 0 || slices.ContainsFunc(rules, met)
+	return s.tokenFor(ctx, p, payload)
 }
 
 // tokenFor issues the token that a proof and its scope come to.
-func (s *Service) tokenFor(ctx context.Context, p proof) (keystone.Token, error) {
+func (s *Service) tokenFor(ctx context.Context, p proof, payload token.Payload) (keystone.Token, error) {
 	revision, err := s.store.Revision(ctx)
 	if err != nil {
 		return keystone.Token{}, err
 	}
-	r, payload, err := s.resolveProof(ctx, revision, p)
+	r, err := s.resolveProof(ctx, revision, p, &payload)
 	if err != nil {
 		return keystone.Token{}, asUnauthorized(err)
 	}
@@ -94,21 +86,17 @@ func (s *Service) tokenFor(ctx context.Context, p proof) (keystone.Token, error)
 
 // resolveProof works out what token a proof comes to: on the scope asked for,
 // or on the user's default project, if that can be had.
-func (s *Service) resolveProof(ctx context.Context, revision int64, p proof) (*resolving, token.Payload, error) {
-	payload, err := s.payloadFor(ctx, p)
-	if err != nil {
-		return nil, payload, err
-	}
+func (s *Service) resolveProof(ctx context.Context, revision int64, p proof, payload *token.Payload) (*resolving, error) {
 	byDefault := p.scope == keystone.Scope{} && p.user.DefaultProjectID != "" && !p.from.Federated()
 	if byDefault {
 		payload.ProjectID = p.user.DefaultProjectID
 	}
-	r, err := s.resolve(ctx, revision, payload)
+	r, err := s.resolve(ctx, revision, *payload)
 	if byDefault && (fault.Is(err, 404) || err == nil && len(r.token.Roles) == 0) {
 		payload.ProjectID = ""
-		r, err = s.resolve(ctx, revision, payload)
+		r, err = s.resolve(ctx, revision, *payload)
 	}
-	return r, payload, err
+	return r, err
 }
 
 func (s *Service) payloadFor(ctx context.Context, p proof) (token.Payload, error) {
@@ -186,7 +174,12 @@ func (s *Service) IssueFor(ctx context.Context, user, project string) (tok strin
 	if err != nil {
 		return "", expires, fmt.Errorf("issue token for %s: %w", user, err)
 	}
-	t, err := s.tokenFor(ctx, proof{user: u, methods: []string{keystone.MethodPassword},
-		scope: keystone.Scope{Project: &keystone.Ref{Name: project, Domain: &keystone.Ref{ID: keystone.DefaultDomainID}}}})
+	p := proof{user: u, methods: []string{keystone.MethodPassword},
+		scope: keystone.Scope{Project: &keystone.Ref{Name: project, Domain: &keystone.Ref{ID: keystone.DefaultDomainID}}}}
+	payload, err := s.payloadFor(ctx, p)
+	if err != nil {
+		return "", expires, err
+	}
+	t, err := s.tokenFor(ctx, p, payload)
 	return t.ID, t.ExpiresAt, err
 }

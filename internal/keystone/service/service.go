@@ -20,6 +20,7 @@ import (
 // Config holds the options of the original that apply, by their names there.
 type Config struct {
 	Expiration         time.Duration // [token] expiration; default 1 h
+	ReceiptExpiration  time.Duration // [receipt] expiration; default 5 min
 	NoRescope          bool          // not [token] allow_rescope_scoped_token
 	Methods            []string      // [auth] methods; default token.DefaultMethods
 	PasswordHashRounds int           // [identity] password_hash_rounds; default 12
@@ -29,22 +30,24 @@ type Config struct {
 
 // Deps is what the service is made of.
 type Deps struct {
-	Store  *store.Store
-	Tokens token.Provider
-	Clock  clock.Clock // nil is the machine's
-	Config Config
+	Store    *store.Store
+	Tokens   token.Provider
+	Receipts token.Receipts
+	Clock    clock.Clock // nil is the machine's
+	Config   Config
 }
 
 // Service answers the identity API and validates tokens.
 type Service struct {
-	store   *store.Store
-	tokens  token.Provider
-	clock   clock.Clock
-	cfg     Config
-	hasher  *hasher
-	cache   cache
-	methods map[string]prover
-	kinds   []kind
+	store    *store.Store
+	tokens   token.Provider
+	receipts token.Receipts
+	clock    clock.Clock
+	cfg      Config
+	hasher   *hasher
+	cache    cache
+	methods  map[string]prover
+	kinds    []kind
 }
 
 var _ auth.Validator = (*Service)(nil)
@@ -58,6 +61,9 @@ func New(d Deps) *Service {
 	if c.Expiration == 0 {
 		c.Expiration = time.Hour
 	}
+	if c.ReceiptExpiration == 0 {
+		c.ReceiptExpiration = 5 * time.Minute
+	}
 	if c.PasswordHashRounds == 0 {
 		c.PasswordHashRounds = 12
 	}
@@ -70,7 +76,7 @@ func New(d Deps) *Service {
 	if c.Methods == nil {
 		c.Methods = token.DefaultMethods
 	}
-	s := &Service{store: d.Store, tokens: d.Tokens, clock: d.Clock, cfg: *c, hasher: newHasher(*c)}
+	s := &Service{store: d.Store, tokens: d.Tokens, receipts: d.Receipts, clock: d.Clock, cfg: *c, hasher: newHasher(*c)}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }

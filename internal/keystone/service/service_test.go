@@ -37,14 +37,19 @@ type world struct {
 
 func newWorld(t testing.TB, d *db.DB) *world {
 	t.Helper()
-	dir := t.TempDir()
+	dir, receiptDir := t.TempDir(), t.TempDir()
 	w := &world{clock: &tick{time.Date(2026, 1, 2, 3, 4, 5, 600000, time.UTC)}}
 	for _, s := range []**service.Service{&w.Service, &w.other} {
 		keys, err := token.OpenRepository(dir, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Clock: w.clock, Config: service.Config{PasswordHashRounds: 4}})
+		receiptKeys, err := token.OpenRepository(receiptDir, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil),
+			Receipts: token.NewReceipts(receiptKeys, nil), Clock: w.clock, Config: service.Config{PasswordHashRounds: 4}})
 	}
 	w.must(t, w.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "secret"}))
 	ctx := t.Context()

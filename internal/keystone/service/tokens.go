@@ -328,11 +328,7 @@ func (s *Service) issue(ctx context.Context, p token.Payload, t *keystone.Token)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return err
 	}
-	for _, r := range events {
-		if r.Covers(*t) {
-			t.IssuedAt = r.IssuedBefore.Add(time.Second)
-		}
-	}
+	t.IssuedAt = after(events, *t)
 	p.IssuedAt = t.IssuedAt
 	t.ID, err = s.tokens.Issue(ctx, p)
 	return err

@@ -45,28 +45,14 @@ func (o original) payload() Payload {
 	return p
 }
 
+func (o original) receipt() Receipt {
+	return Receipt{UserID: o.UserID, Methods: o.Methods, IssuedAt: o.IssuedAt, ExpiresAt: o.ExpiresAt}
+}
+
 // TestOriginal reads tokens that Keystone's own formatter made (testdata/original.py)
 // and packs what they say into the very same bytes.
 func TestOriginal(t *testing.T) {
-	text, err := os.ReadFile("testdata/original.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var doc struct {
-		Keys   []string
-		Tokens []original
-	}
-	if err := json.Unmarshal(text, &doc); err != nil {
-		t.Fatal(err)
-	}
-	var keys []Key
-	for _, s := range doc.Keys {
-		k, err := ParseKey(s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		keys = append(keys, k)
-	}
+	doc, keys := recorded(t)
 	tokens := NewFernet(repository(t, keys...), nil)
 	versions := map[int]bool{}
 	for _, o := range doc.Tokens {
@@ -89,6 +75,50 @@ func TestOriginal(t *testing.T) {
 	}
 }
 
+// TestOriginalReceipt is TestOriginal for receipts.
+func TestOriginalReceipt(t *testing.T) {
+	doc, keys := recorded(t)
+	receipts := NewReceipts(repository(t, keys...), nil)
+	for _, o := range doc.Receipts {
+		got, err := receipts.Read(o.Token)
+		if err != nil {
+			t.Fatalf("%+v: %v", o, err)
+		}
+		if d := cmp.Diff(o.receipt(), got); d != "" {
+			t.Errorf("receipt (-want +got):\n%s", d)
+		}
+		want, _, _ := open(o.Token, keys)
+		if msg, err := got.pack(DefaultMethods); err != nil || string(msg) != string(want) {
+			t.Errorf("%+v:\npacked %x (%v)\nwant   %x", o, msg, err, want)
+		}
+	}
+}
+
+type recording struct {
+	Keys     []string
+	Tokens   []original
+	Receipts []original
+}
+
+func recorded(t *testing.T) (doc recording, keys []Key) {
+	t.Helper()
+	text, err := os.ReadFile("testdata/original.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range doc.Keys {
+		k, err := ParseKey(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, k)
+	}
+	return doc, keys
+}
+
 // keystone runs testdata/original.py with Debian's python3-keystone.
 func keystone(t *testing.T, stdin string, args ...string) (found []original) {
 	t.Helper()
@@ -104,11 +134,16 @@ func keystone(t *testing.T, stdin string, args ...string) (found []original) {
 	return found
 }
 
-// TestExchange has an installed Keystone and us read each other's tokens, with one key repository.
-func TestExchange(t *testing.T) {
+func needKeystone(t *testing.T) {
+	t.Helper()
 	if err := exec.CommandContext(t.Context(), "/usr/bin/python3", "-c", "import keystone").Run(); err != nil {
 		t.Skip("the package python3-keystone is not installed")
 	}
+}
+
+// TestExchange has an installed Keystone and us read each other's tokens, with one key repository.
+func TestExchange(t *testing.T) {
+	needKeystone(t)
 	r := repository(t)
 	tokens := NewFernet(r, nil)
 	var ours strings.Builder
@@ -130,6 +165,31 @@ func TestExchange(t *testing.T) {
 	for i, o := range keystone(t, ours.String(), r.dir, "read") {
 		if d := cmp.Diff(theirs[i].payload(), o.payload()); d != "" {
 			t.Errorf("what Keystone finds in our token (-want +got):\n%s", d)
+		}
+	}
+}
+
+// TestExchangeReceipts is TestExchange for receipts.
+func TestExchangeReceipts(t *testing.T) {
+	needKeystone(t)
+	r := repository(t)
+	receipts := NewReceipts(r, nil)
+	var ours strings.Builder
+	theirs := keystone(t, "", r.dir, "receipts")
+	for _, o := range theirs {
+		got, err := receipts.Read(o.Token)
+		if err != nil || !cmp.Equal(got, o.receipt()) {
+			t.Fatalf("%+v: %+v %v", o, got, err)
+		}
+		text, err := receipts.Issue(got)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ours.WriteString(text + "\n")
+	}
+	for i, o := range keystone(t, ours.String(), r.dir, "receipts", "read") {
+		if d := cmp.Diff(theirs[i].receipt(), o.receipt()); d != "" {
+			t.Errorf("what Keystone finds in our receipt (-want +got):\n%s", d)
 		}
 	}
 }

@@ -2,18 +2,21 @@
 
 Usage: original.py KEYDIR            prints keys and tokens
        original.py KEYDIR read       reads tokens, one a line, and prints what Keystone finds in them
+       original.py KEYDIR receipts [read]       the same of receipts
 """
 import datetime
 import json
 import sys
 
 import keystone.conf
+from keystone.receipt import receipt_formatters as rf
 from keystone.token import token_formatters as tf
 
 CONF = keystone.conf.CONF
 keystone.conf.configure()
 CONF([], project='keystone', default_config_files=[])
 CONF.set_override('key_repository', sys.argv[1], 'fernet_tokens')
+CONF.set_override('key_repository', sys.argv[1], 'fernet_receipts')
 
 FIELDS = ('user_id', 'methods', 'audit_ids', 'system', 'domain_id', 'project_id', 'trust_id', 'group_ids',
           'identity_provider_id', 'protocol_id', 'access_token_id', 'app_cred_id', 'thumbprint')
@@ -69,8 +72,19 @@ def samples(formatter):
             yield make(formatter, tf.Oauth2CredentialsScopedPayload, thumbprint='dGh1bWI', **scope)
 
 
-formatter = tf.TokenFormatter()
-if sys.argv[2:] == ['read']:
-    print(json.dumps([read(formatter, line.strip()) for line in sys.stdin], indent=1))
+def read_receipt(formatter, receipt):
+    user_id, methods, issued_at, expires_at = formatter.validate_receipt(receipt)
+    return {'token': receipt, 'user_id': user_id, 'methods': methods, 'issued_at': issued_at, 'expires_at': expires_at}
+
+
+def receipts(formatter):
+    for user, methods in ((USER, ['password']), (LONG, ['password', 'token']), ('admin', [])):
+        yield formatter.create_receipt(user, methods, EXPIRES)
+
+
+if 'receipts' in sys.argv:
+    formatter, read, made = rf.ReceiptFormatter(), read_receipt, receipts
 else:
-    print(json.dumps([read(formatter, token) for token in samples(formatter)], indent=1))
+    formatter, made = tf.TokenFormatter(), samples
+texts = (line.strip() for line in sys.stdin) if sys.argv[-1] == 'read' else made(formatter)
+print(json.dumps([read(formatter, text) for text in texts], indent=1))
