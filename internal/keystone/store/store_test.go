@@ -7,5 +7,5 @@ import (
 )
 
 func TestTables(t *testing.T) {
-	dbtest.Tables(t, Migrations, users, groups, memberships, projects, roles, impliedRoles, assignments, regions, services, endpoints, revocations)
+	dbtest.Tables(t, Migrations, users, groups, memberships, projects, roles, impliedRoles, assignments, regions, services, endpoints, revocations, tokens)
 }

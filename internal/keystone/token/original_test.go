@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"nacre/internal/oslo/jws"
 )
 
 // original is a token and what Keystone's own code finds in it.
@@ -141,13 +143,26 @@ func needKeystone(t *testing.T) {
 	}
 }
 
-// TestExchange has an installed Keystone and us read each other's tokens, with one key repository.
+// TestExchange has an installed Keystone and us read each other's tokens, with the same keys.
 func TestExchange(t *testing.T) {
 	needKeystone(t)
-	r := repository(t)
-	tokens := NewFernet(r, nil)
+	t.Run("fernet", func(t *testing.T) {
+		r := repository(t)
+		exchange(t, NewFernet(r, nil), r.dir)
+	})
+	t.Run("jws", func(t *testing.T) {
+		dir := t.TempDir()
+		keys, err := jws.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exchange(t, NewJWS(keys), dir, "jws")
+	})
+}
+
+func exchange(t *testing.T, tokens Provider, args ...string) {
 	var ours strings.Builder
-	theirs := keystone(t, "", r.dir)
+	theirs := keystone(t, "", args...)
 	for _, o := range theirs {
 		got, err := tokens.Read(t.Context(), o.Token)
 		if err != nil {
@@ -162,7 +177,7 @@ func TestExchange(t *testing.T) {
 		}
 		ours.WriteString(tok + "\n")
 	}
-	for i, o := range keystone(t, ours.String(), r.dir, "read") {
+	for i, o := range keystone(t, ours.String(), append(args, "read")...) {
 		if d := cmp.Diff(theirs[i].payload(), o.payload()); d != "" {
 			t.Errorf("what Keystone finds in our token (-want +got):\n%s", d)
 		}

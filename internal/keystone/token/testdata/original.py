@@ -3,6 +3,7 @@
 Usage: original.py KEYDIR            prints keys and tokens
        original.py KEYDIR read       reads tokens, one a line, and prints what Keystone finds in them
        original.py KEYDIR receipts [read]       the same of receipts
+       original.py KEYDIR jws [read]            the same of JWS tokens
 """
 import datetime
 import json
@@ -11,12 +12,15 @@ import sys
 import keystone.conf
 from keystone.receipt import receipt_formatters as rf
 from keystone.token import token_formatters as tf
+from keystone.token.providers.jws.core import JWSFormatter
 
 CONF = keystone.conf.CONF
 keystone.conf.configure()
 CONF([], project='keystone', default_config_files=[])
 CONF.set_override('key_repository', sys.argv[1], 'fernet_tokens')
 CONF.set_override('key_repository', sys.argv[1], 'fernet_receipts')
+CONF.set_override('jws_private_key_repository', sys.argv[1] + '/private', 'jwt_tokens')
+CONF.set_override('jws_public_key_repository', sys.argv[1] + '/public', 'jwt_tokens')
 
 FIELDS = ('user_id', 'methods', 'audit_ids', 'system', 'domain_id', 'project_id', 'trust_id', 'group_ids',
           'identity_provider_id', 'protocol_id', 'access_token_id', 'app_cred_id', 'thumbprint')
@@ -82,9 +86,16 @@ def receipts(formatter):
         yield formatter.create_receipt(user, methods, EXPIRES)
 
 
+class JWS(JWSFormatter):
+    """Called as the formatter of Fernet tokens is."""
+
+    def create_token(self, user_id, expires_at, audit_ids, payload_class, methods=None, **kw):
+        return super().create_token(user_id, expires_at, audit_ids, methods, **kw)[0]
+
+
 if 'receipts' in sys.argv:
     formatter, read, made = rf.ReceiptFormatter(), read_receipt, receipts
 else:
-    formatter, made = tf.TokenFormatter(), samples
+    formatter, made = JWS() if 'jws' in sys.argv else tf.TokenFormatter(), samples
 texts = (line.strip() for line in sys.stdin) if sys.argv[-1] == 'read' else made(formatter)
 print(json.dumps([read(formatter, text) for text in texts], indent=1))
