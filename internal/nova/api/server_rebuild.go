@@ -80,6 +80,7 @@ func (a *API) rebuiltView(c *httpapi.Call, s nova.Server, password string) (v re
 			v.Server.KeyName = key
 		}
 	}
+	v.Server.UserData = shown{} // here it is told under its plain name
 	if c.Version.AtLeast("2.57") {
 		v.Server.NewUserData = show(orNil(s.UserData))
 	}

@@ -29,6 +29,13 @@ func TestRebuild(t *testing.T) {
 		Want(202, `"user_data":"YQ=="`, `"key_name":null`, `"name":"anew"`, `"metadata":{"k":"v"}`, `"OS-EXT-STS:task_state":"rebuilding"`)
 	settled()
 	member.Get("/servers/"+s.Server.ID).Want(200, `"name":"anew"`, `"k":"v"`, `"accessIPv6":"::babe:dc0c:1602"`)
+	var told struct{ Server map[string]any }
+	e.As(cloudtest.Admin).Compute("2.93").Post(action, fmt.Sprintf(`{"rebuild": {"imageRef": %q}}`, e.image)).
+		Want(202, `"OS-EXT-SRV-ATTR:hostname":"anew"`, `"user_data":"YQ=="`).Into(&told)
+	if twice, ok := told.Server["OS-EXT-SRV-ATTR:user_data"]; ok {
+		t.Errorf("user data is told a second time: %v", twice)
+	}
+	settled()
 	member.Post(action, `{"rebuild": {"imageRef": "5c3200a8-7bf1-4de3-8e88-7d499b5f5b7a"}}`).Want(400, "Cannot find image for rebuild")
 	member.Post(action, `{"rebuild": {"imageRef": "x"}}`).Want(400, "Invalid input for field/attribute imageRef")
 	e.As(cloudtest.Reader).Compute("2.93").Post(action, fmt.Sprintf(`{"rebuild": {"imageRef": %q}}`, e.image)).Want(403, "os_compute_api:servers:rebuild")

@@ -114,31 +114,39 @@ func tokenOf(r *http.Request) string {
 // serveConsole checks where the page comes from before the token is used up.
 func (p *Proxy) serveConsole(w http.ResponseWriter, r *http.Request) {
 	if !p.welcome(r) {
-		http.Error(w, "Origin header does not match this host.", http.StatusForbidden)
+		refuse(w, http.StatusForbidden)
 		return
 	}
 	token := tokenOf(r)
 	if token == "" {
-		http.Error(w, "The token is missing.", http.StatusForbidden)
+		refuse(w, http.StatusForbidden)
 		return
 	}
 	to, err := p.opener.OpenConsole(r.Context(), token)
 	if fault.Is(err, http.StatusNotFound) {
-		http.Error(w, "The token is invalid, used or expired.", http.StatusForbidden)
+		refuse(w, http.StatusForbidden)
 		return
 	} else if err != nil {
 		p.cfg.Log.ErrorContext(r.Context(), "console token cannot be checked", "error", err)
-		http.Error(w, "The token cannot be checked now.", http.StatusInternalServerError)
+		refuse(w, http.StatusInternalServerError)
 		return
 	}
 	guest, err := dial(r.Context(), to.Network, to.Address)
 	if err != nil {
 		p.cfg.Log.WarnContext(r.Context(), "console of a server does not answer", "server", to.ServerID, "host", to.Host, "error", err)
-		http.Error(w, "The server's console does not answer.", http.StatusBadGateway)
+		refuse(w, http.StatusBadGateway)
 		return
 	}
 	defer guest.Close()
 	p.session(w, r, to, guest)
+}
+
+// refuse ends the connection without a word: to a client that asked for a
+// websocket a body would look like the guest's first bytes.
+func refuse(w http.ResponseWriter, status int) {
+	w.Header().Set("Connection", "close")
+	w.Header().Set("Content-Length", "0")
+	w.WriteHeader(status)
 }
 
 // welcome says whether the page that asks is ours or one of the configured others. A client that is no browser has none.

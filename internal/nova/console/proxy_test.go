@@ -147,6 +147,10 @@ func TestRefusals(t *testing.T) {
 		}
 		if err == nil {
 			c.CloseNow()
+			continue
+		}
+		if rest, _ := io.ReadAll(res.Body); len(rest) > 0 || !res.Close {
+			t.Errorf("%s: %q follows the refusal, connection closed: %t", tc.name, rest, res.Close)
 		}
 	}
 }
