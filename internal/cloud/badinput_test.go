@@ -95,6 +95,8 @@ func TestBadHeaders(t *testing.T) {
 		"bad sort of images":       {"glance", "/v2/images?sort_key=nope", "", "", 400, ""},
 		"endless query":            {"neutron", "/v2.0/networks?name=" + strings.Repeat("x", 20000), "", "", 414, ""},
 		"NUL in the query":         {"neutron", "/v2.0/networks?name=%00", "", "", 400, ""},
+		"nothing after a slash":    {"nova", "/v2.1/os-simple-tenant-usage/", "", "", 404, "could not be found"},
+		"root after a slash":       {"nova", "/v2.1/", "", "", 200, "CURRENT"},
 		"query that is none":       {"nova", "/v2.1/servers?%zz", "", "", 400, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

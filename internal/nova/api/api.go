@@ -31,7 +31,7 @@ type API struct {
 func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 	a := &API{svc: svc}
 	return httpapi.New(httpapi.Service{
-		Name: "nova", Type: "compute", Prefix: "/v2.1", OptionalProject: true, TrimSlash: true,
+		Name: "nova", Type: "compute", Prefix: "/v2.1", OptionalProject: true,
 		MinVersion: Min, MaxVersion: Max, VersionHeaders: []string{"X-OpenStack-Nova-API-Version"},
 		RequestIDHeaders: []string{"x-compute-request-id"},
 		Roots:            a.versionRoutes(), Table: a.table(),

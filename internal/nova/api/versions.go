@@ -12,7 +12,9 @@ func (a *API) versionRoutes() httpapi.Table {
 		{Method: "GET", Path: "/", Status: 200, Public: true, Do: httpapi.Get(listVersions)},
 		{Method: "GET", Path: "/versions", Status: 200, Public: true, Do: httpapi.Get(listVersions)},
 		{Method: "GET", Path: "/v2", Status: 200, Public: true, Do: httpapi.Get(showLegacy)},
+		{Method: "GET", Path: "/v2/", Status: 200, Public: true, Do: httpapi.Get(showLegacy)},
 		{Method: "GET", Path: "/v2.1", Status: 200, Public: true, Do: httpapi.Get(showVersion)},
+		{Method: "GET", Path: "/v2.1/", Status: 200, Public: true, Do: httpapi.Get(showVersion)},
 	}
 }
 
