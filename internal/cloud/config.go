@@ -44,13 +44,16 @@ type Config struct {
 	FailPoint          string        `yaml:"fail_point"`           // kill this process there; for tests of recovery
 	PasswordHashRounds int           `yaml:"password_hash_rounds"` // bcrypt cost of passwords, [identity] password_hash_rounds
 	TokenExpiry        time.Duration `yaml:"token_expiration"`     // of identity tokens
+	TokenProvider      string        `yaml:"token_provider"`       // fernet, jws or uuid, [token] provider
+	TokenStore         string        `yaml:"token_store"`          // where uuid tokens are kept: sql, or memcached://host:port,host:port
 	AuthMethods        []string      `yaml:"auth_methods"`         // by which users may authenticate, [auth] methods; clouds that share Fernet keys need the same
 }
 
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
 	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24", TunnelIP: "127.0.0.1",
-		TokenExpiry: time.Hour, PasswordHashRounds: 12, AuthMethods: slices.Clone(token.DefaultMethods)}
+		TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
+		AuthMethods: slices.Clone(token.DefaultMethods)}
 }
 
 var _ config.Checker = &Config{}
@@ -86,6 +89,12 @@ func (c *Config) Check() error {
 	if c.PasswordHashRounds < 4 || c.PasswordHashRounds > 31 {
 		errs = append(errs, errors.New("password_hash_rounds is not within 4 and 31"))
 	}
+	if !slices.Contains([]string{"fernet", "jws", "uuid"}, c.TokenProvider) {
+		errs = append(errs, fmt.Errorf("token_provider: %q is none of fernet, jws, uuid", c.TokenProvider))
+	}
+	if c.TokenStore != "sql" && len(c.memcached()) == 0 {
+		errs = append(errs, fmt.Errorf("token_store: %q is neither sql nor memcached://host:port", c.TokenStore))
+	}
 	if len(c.AuthMethods) == 0 {
 		errs = append(errs, errors.New("auth_methods is empty: nobody could authenticate"))
 	}
@@ -106,4 +115,13 @@ func (c *Config) Check() error {
 		c.OpsListen = net.JoinHostPort("127.0.0.1", fmt.Sprint(opsPort+c.PortOffset))
 	}
 	return errors.Join(errs...)
+}
+
+// memcached lists the servers that keep tokens, if such do.
+func (c *Config) memcached() []string {
+	list, ok := strings.CutPrefix(c.TokenStore, "memcached://")
+	if !ok || list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
 }

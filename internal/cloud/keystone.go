@@ -9,8 +9,10 @@ import (
 	"nacre/internal/keystone/service"
 	"nacre/internal/keystone/store"
 	"nacre/internal/keystone/token"
+	"nacre/internal/keystone/token/memcached"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/jws"
 )
 
 var keystoneEntry = Catalog{Name: "keystone", Type: "identity", Port: 5000, Path: "/v3", Description: "OpenStack Identity"}
@@ -28,7 +30,7 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	keys, err := fernetRepository(env, "fernet-keys")
+	tokens, closeTokens, err := tokenProvider(env, st)
 	if err != nil {
 		return Running{}, err
 	}
@@ -36,7 +38,7 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	svc := service.New(service.Deps{Store: st, Tokens: token.NewFernet(keys, env.Config.AuthMethods),
+	svc := service.New(service.Deps{Store: st, Tokens: tokens,
 		Receipts: token.NewReceipts(receiptKeys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods, PasswordHashRounds: env.Config.PasswordHashRounds}})
 	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
@@ -47,7 +49,29 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	env.identify(svc, svc.IssueFor)
-	return Running{API: a, Close: st.Close, Healthy: svc.Healthy}, nil
+	return Running{API: a, Work: loops(svc.Loops()), Close: func() error { return errors.Join(closeTokens(), st.Close()) }, Healthy: svc.Healthy}, nil
+}
+
+// tokenProvider makes and reads tokens; the function ends its connections.
+func tokenProvider(env *Env, st *store.Store) (token.Provider, func() error, error) {
+	none := func() error { return nil }
+	switch env.Config.TokenProvider {
+	case "jws":
+		dir, err := env.Dir("keystone", "jws-keys")
+		if err != nil {
+			return nil, nil, err
+		}
+		keys, err := jws.Open(dir)
+		return token.NewJWS(keys), none, err
+	case "uuid":
+		if servers := env.Config.memcached(); len(servers) > 0 {
+			shelf := memcached.New(servers...)
+			return token.NewStored(shelf, service.DefaultAllowExpired), shelf.Close, nil
+		}
+		return token.NewStored(st.Tokens(), service.DefaultAllowExpired), none, nil
+	}
+	keys, err := fernetRepository(env, "fernet-keys")
+	return token.NewFernet(keys, env.Config.AuthMethods), none, err
 }
 
 func fernetRepository(env *Env, name string) (*token.Repository, error) {

@@ -162,6 +162,7 @@ type API struct {
 	base    string
 	version string // the microversion header's value
 	media   string // of bodies; "" is JSON
+	header  http.Header
 }
 
 // Identity is Keystone.
@@ -204,6 +205,15 @@ func (a API) Post(path string, body any) Answer { return a.Do("POST", path, body
 func (a API) Put(path string, body any) Answer  { return a.Do("PUT", path, body) }
 func (a API) Delete(path string) Answer         { return a.Do("DELETE", path, nil) }
 
+// With sends a header along.
+func (a API) With(key, value string) API {
+	if a.header = a.header.Clone(); a.header == nil {
+		a.header = http.Header{}
+	}
+	a.header.Set(key, value)
+	return a
+}
+
 // Upload puts bytes as they are.
 func (a API) Upload(path, data string) Answer {
 	a.media = "application/octet-stream"
@@ -229,6 +239,9 @@ func (a API) Do(method, path string, body any) Answer {
 	req, err := http.NewRequest(method, a.base+path, bytes.NewReader(data))
 	if err != nil {
 		a.c.t.Fatal(err)
+	}
+	for key, values := range a.header {
+		req.Header[key] = values
 	}
 	req.Header.Set("Accept", "application/json")
 	if len(data) > 0 {

@@ -2,9 +2,13 @@ package api
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/service"
+	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/policy"
 )
@@ -23,6 +27,7 @@ func (a *API) tokenRoutes() httpapi.Table {
 		{Method: "DELETE", Path: "/auth/tokens", Status: 204,
 			Rule: anyScope("identity:revoke_token", "rule:admin_required or rule:token_subject"),
 			Do:   onKnown(a.subject, a.revokeToken)},
+		{Method: "GET", Path: "/auth/tokens/OS-PKI/revoked", Status: 200, Public: true, Do: httpapi.Get(noRevokedTokens)},
 	}
 }
 
@@ -31,12 +36,38 @@ func anyone(name string) policy.Rule { return policy.Rule{Name: name} }
 
 // subject finds the token that the call is about.
 func (a *API) subject(c *httpapi.Call) (keystone.Token, policy.Target, error) {
-	t, err := a.svc.Token(c.Ctx(), c.R.Header.Get(subjectHeader))
+	find := a.svc.Token
+	if truth(c.Query.Get("allow_expired")) {
+		find = a.svc.ExpiredToken
+	}
+	t, err := find(c.Ctx(), c.R.Header.Get(subjectHeader))
+	if err == nil && c.R.Method != http.MethodDelete && hasAccessRules(t) && !knowsAccessRules(c) {
+		err = fault.NotFound("Failed to validate token")
+	}
 	target := policy.Target{}
 	if err == nil {
 		target["target.token.user_id"] = t.User.ID
 	}
 	return t, target, err
+}
+
+// truth reads a flag as oslo does.
+func truth(text string) bool {
+	return slices.Contains([]string{"1", "t", "true", "on", "y", "yes"}, strings.ToLower(strings.TrimSpace(text)))
+}
+
+func hasAccessRules(t keystone.Token) bool { return t.AppCred != nil && t.AppCred.AccessRules != nil }
+
+// knowsAccessRules reports whether the service that asks enforces access
+// rules. One that does not would allow more than the credential's owner did.
+func knowsAccessRules(c *httpapi.Call) bool {
+	version, err := strconv.ParseFloat(c.R.Header.Get("OpenStack-Identity-Access-Rules"), 64)
+	return err == nil && version >= 1
+}
+
+// noRevokedTokens refuses a list that nobody keeps any more.
+func noRevokedTokens(*httpapi.Call) (httpapi.None, error) {
+	return httpapi.None{}, fault.Forbidden("You are not authorized to perform the requested action.")
 }
 
 // tokenAnswer is a token on the wire: what it stands for in the body, itself in a header.

@@ -21,3 +21,10 @@ func TestRevokedSubject(t *testing.T) {
 		}
 	}
 }
+
+// TestRevokedList: the list of revoked PKI tokens is refused, as by the original.
+func TestRevokedList(t *testing.T) {
+	if w := newCloud(t).do("", "GET", "/v3/auth/tokens/OS-PKI/revoked", ""); w.Code != 403 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

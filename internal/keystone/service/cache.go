@@ -22,7 +22,12 @@ type cache struct {
 type validated struct {
 	token    *keystone.Token
 	identity auth.Identity
-	ends     time.Time
+	ends     time.Time // when what it hangs on ends; zero is not before the token
+}
+
+// expired reports whether the token is of no use at now, or so long after it expired.
+func (v validated) expired(now time.Time, grace time.Duration) bool {
+	return !now.Before(v.token.ExpiresAt.Add(grace)) || !v.ends.IsZero() && !now.Before(v.ends)
 }
 
 // maxTokens bounds the cache; one takes one or two kilobytes.

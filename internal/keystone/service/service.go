@@ -20,6 +20,7 @@ import (
 // Config holds the options of the original that apply, by their names there.
 type Config struct {
 	Expiration         time.Duration // [token] expiration; default 1 h
+	AllowExpired       time.Duration // [token] allow_expired_window; default 48 h
 	ReceiptExpiration  time.Duration // [receipt] expiration; default 5 min
 	NoRescope          bool          // not [token] allow_rescope_scoped_token
 	Methods            []string      // [auth] methods; default token.DefaultMethods
@@ -27,6 +28,9 @@ type Config struct {
 	MaxPasswordLength  int           // [identity] max_password_length, bytes; default 4096
 	Hashers            int           // passwords hashed at once; default one less than CPUs, at least 1
 }
+
+// DefaultAllowExpired is the original's [token] allow_expired_window.
+const DefaultAllowExpired = 48 * time.Hour
 
 // Deps is what the service is made of.
 type Deps struct {
@@ -60,6 +64,9 @@ func New(d Deps) *Service {
 	c := &d.Config
 	if c.Expiration == 0 {
 		c.Expiration = time.Hour
+	}
+	if c.AllowExpired == 0 {
+		c.AllowExpired = DefaultAllowExpired
 	}
 	if c.ReceiptExpiration == 0 {
 		c.ReceiptExpiration = 5 * time.Minute

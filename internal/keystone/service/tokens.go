@@ -20,7 +20,7 @@ import (
 // Validate implements auth.Validator: a change of anything behind the token
 // holds at the next call, in every process on the same database.
 func (s *Service) Validate(ctx context.Context, tok string) (auth.Identity, error) {
-	v, err := s.validate(ctx, tok)
+	v, err := s.validate(ctx, tok, 0)
 	if f, ok := fault.Of(err); ok {
 		return auth.Identity{}, fmt.Errorf("%w: %s", auth.ErrInvalid, f.Message)
 	}
@@ -29,7 +29,17 @@ func (s *Service) Validate(ctx context.Context, tok string) (auth.Identity, erro
 
 // Token is a valid token with all that it stands for, or the original's 404.
 func (s *Service) Token(ctx context.Context, tok string) (keystone.Token, error) {
-	v, err := s.validate(ctx, tok)
+	return s.tokenWithin(ctx, tok, 0)
+}
+
+// ExpiredToken is Token that allows for work that goes on for some days after
+// its token has expired. Revoked is revoked all the same.
+func (s *Service) ExpiredToken(ctx context.Context, tok string) (keystone.Token, error) {
+	return s.tokenWithin(ctx, tok, s.cfg.AllowExpired)
+}
+
+func (s *Service) tokenWithin(ctx context.Context, tok string, grace time.Duration) (keystone.Token, error) {
+	v, err := s.validate(ctx, tok, grace)
 	if err != nil {
 		return keystone.Token{}, err
 	}
@@ -39,7 +49,7 @@ func (s *Service) Token(ctx context.Context, tok string) (keystone.Token, error)
 // errNotValid is the answer to a token that was good once.
 func errNotValid() *fault.Fault { return fault.NotFound("Failed to validate token") }
 
-func (s *Service) validate(ctx context.Context, tok string) (validated, error) {
+func (s *Service) validate(ctx context.Context, tok string, grace time.Duration) (validated, error) {
 	if tok == "" {
 		return validated{}, fault.NotFound("No token in the request")
 	}
@@ -54,7 +64,7 @@ func (s *Service) validate(ctx context.Context, tok string) (validated, error) {
 		}
 		s.cache.keepToken(revision, v)
 	}
-	if !s.clock.Now().Before(v.ends) {
+	if v.expired(s.clock.Now(), grace) {
 		return validated{}, errNotValid()
 	}
 	return v, nil
@@ -114,7 +124,7 @@ func (r *resolving) until(t *time.Time) {
 }
 
 func (r *resolving) validated() validated {
-	return validated{r.token, identityOf(*r.token), earliest(r.token.ExpiresAt, r.ends)}
+	return validated{r.token, identityOf(*r.token), r.ends}
 }
 
 // resolve reads the user, the scope and the roles of a payload. What is
@@ -309,7 +319,7 @@ func (s *Service) revoke(ctx context.Context, tx *store.Tx, r keystone.Revocatio
 	now := s.clock.Now()
 	r.ID, r.RevokedAt = uuid.Hex(), now.Truncate(time.Second)
 	r.IssuedBefore = r.RevokedAt
-	return tx.Revoke(ctx, r, now.Add(-s.cfg.Expiration-revocationBuffer))
+	return tx.Revoke(ctx, r, now.Add(-s.cfg.Expiration-s.cfg.AllowExpired-revocationBuffer))
 }
 
 // revocationBuffer is how long an event outlives the tokens it is about: the

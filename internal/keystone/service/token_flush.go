@@ -1,0 +1,27 @@
+package service
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"nacre/internal/oslo/loop"
+)
+
+// Loops are what runs beside the calls.
+func (s *Service) Loops() []loop.Loop {
+	return []loop.Loop{{Name: "token_flush", Every: 10 * time.Minute, Run: s.flushTokens}}
+}
+
+func (s *Service) flushTokens(ctx context.Context) error {
+	n, err := s.FlushTokens(ctx)
+	if n > 0 {
+		slog.InfoContext(ctx, "stored tokens flushed", "tokens", n)
+	}
+	return err
+}
+
+// FlushTokens forgets stored tokens that nobody can use any more; it says how many.
+func (s *Service) FlushTokens(ctx context.Context) (int64, error) {
+	return s.store.FlushTokens(ctx, s.clock.Now())
+}

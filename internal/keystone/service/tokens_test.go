@@ -1,0 +1,50 @@
+package service_test
+
+import (
+	"testing"
+	"time"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/service"
+	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db/dbtest"
+	"nacre/internal/oslo/fault"
+)
+
+// TestExpiredToken: what has expired is no token, but work that began with it
+// may go on for two days, unless it was revoked.
+func TestExpiredToken(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t, store.Migrations))
+	ctx := t.Context()
+	tok, err := w.login(ctx, "pw")
+	w.must(t, err)
+	spare, err := w.login(ctx, "pw")
+	w.must(t, err)
+	w.must(t, w.RevokeToken(ctx, spare.ID))
+
+	gone := func(what string, _ keystone.Token, err error) {
+		t.Helper()
+		if f, ok := fault.Of(err); !ok || f.Status != 404 || f.Message != "Failed to validate token" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, s := range []*service.Service{w.Service, w.other} { // cached and not
+		w.clock.now = tok.ExpiresAt.Add(service.DefaultAllowExpired - time.Second)
+		_, err := s.ExpiredToken(ctx, tok.ID)
+		w.must(t, err)
+		got, err := s.Token(ctx, tok.ID)
+		gone("expired", got, err)
+		got, err = s.ExpiredToken(ctx, spare.ID)
+		gone("expired and revoked", got, err)
+		w.clock.now = w.clock.now.Add(time.Second)
+		got, err = s.ExpiredToken(ctx, tok.ID)
+		gone("long expired", got, err)
+	}
+	// one that forgets old events must not forget this one yet
+	w.clock.now = tok.ExpiresAt.Add(service.DefaultAllowExpired - time.Second)
+	again, err := w.login(ctx, "pw")
+	w.must(t, err)
+	w.must(t, w.RevokeToken(ctx, again.ID))
+	got, err := w.other.ExpiredToken(ctx, spare.ID)
+	gone("revoked before others", got, err)
+}
