@@ -13,6 +13,8 @@ type Revocation struct {
 	ProjectID    string     `bun:"project_id"`
 	DomainID     string     `bun:"domain_id"`
 	AuditID      string     `bun:"audit_id"`
+	TrustID      string     `bun:"trust_id"`
+	ConsumerID   string     `bun:"consumer_id"` // OAuth 1.0a
 	IssuedBefore time.Time  `bun:"issued_before"`
 	ExpiresAt    *time.Time `bun:"expires_at"`
 	RevokedAt    time.Time  `bun:"revoked_at"`
@@ -20,14 +22,18 @@ type Revocation struct {
 
 // Covers reports whether t is revoked by the event.
 func (r Revocation) Covers(t Token) bool {
-	auditID, domain := "", ""
+	auditID, trustID, consumerID := "", "", ""
 	if len(t.AuditIDs) > 0 {
 		auditID = t.AuditIDs[0]
 	}
-	if t.Domain != nil {
-		domain = t.Domain.ID
+	if t.Trust != nil {
+		trustID = t.Trust.ID
+	}
+	if t.AccessToken != nil {
+		consumerID = t.AccessToken.ConsumerID
 	}
 	same := func(want string, have ...string) bool { return want == "" || slices.Contains(have, want) }
 	return same(r.AuditID, auditID) && same(r.UserID, t.Users()...) && same(r.ProjectID, t.ProjectID()) &&
-		same(r.DomainID, t.UserDomain.ID, t.ProjectDomain.ID, domain) && !t.IssuedAt.After(r.IssuedBefore)
+		same(r.DomainID, t.UserDomain.ID, t.ProjectDomain.ID, t.DomainID()) &&
+		same(r.TrustID, trustID) && same(r.ConsumerID, consumerID) && !t.IssuedAt.After(r.IssuedBefore)
 }

@@ -41,7 +41,8 @@ func (a *API) listRevocations(c *httpapi.Call) (view, error) {
 
 func revocationView(r keystone.Revocation) view {
 	v := view{"issued_before": wireTime(r.IssuedBefore), "revoked_at": wireTime(r.RevokedAt)}
-	for key, value := range map[string]string{"user_id": r.UserID, "project_id": r.ProjectID, "domain_id": r.DomainID, "audit_id": r.AuditID} {
+	for key, value := range map[string]string{"user_id": r.UserID, "project_id": r.ProjectID, "domain_id": r.DomainID, "audit_id": r.AuditID,
+		"OS-TRUST:trust_id": r.TrustID, "OS-OAUTH1:consumer_id": r.ConsumerID} {
 		if value != "" {
 			v[key] = value
 		}

@@ -66,10 +66,31 @@ func applyGroup(g *keystone.Group, a keystone.Attributes) {
 	a.MergeExtra(&g.Extra, groupAttributes...)
 }
 
-// DeleteGroup removes a group with its grants.
+// DeleteGroup removes a group with its grants, and revokes the tokens of its
+// members if it had any.
 func (s *Service) DeleteGroup(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteGroup(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := s.revokeMembers(ctx, tx, id); err != nil {
+			return err
+		}
+		return tx.DeleteGroup(ctx, id)
+	})
 	return missing(err, "group", id)
+}
+
+// revokeMembers revokes the tokens of the members of a group that has grants.
+func (s *Service) revokeMembers(ctx context.Context, tx *store.Tx, groupID string) error {
+	grants, err := tx.Assignments(ctx, store.Actors{Groups: []string{groupID}}, "", nil)
+	if err != nil || len(grants) == 0 {
+		return err
+	}
+	members, err := tx.Memberships(ctx, "", groupID)
+	for _, m := range members {
+		if err := s.revoke(ctx, tx, keystone.Revocation{UserID: m.UserID}); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 // GroupsOfUser lists the groups a user belongs to.

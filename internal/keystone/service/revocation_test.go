@@ -1,0 +1,342 @@
+package service_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/service"
+	"nacre/internal/keystone/store"
+	"nacre/internal/keystone/token"
+	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
+)
+
+// replica is one of the services on a database and a key repository.
+func replica(t *testing.T, url, keyDir string) *service.Service {
+	t.Helper()
+	d, err := db.Open(t.Context(), url, store.Migrations, db.Unsynced())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	keys, err := token.OpenRepository(keyDir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Config: service.Config{PasswordHashRounds: 4}})
+}
+
+// scene is who and what one case of the table is about, all of its own.
+type scene struct {
+	svc                     *service.Service
+	userDomain, scopeDomain keystone.Project
+	parent, project         keystone.Project // in scopeDomain
+	user                    keystone.User    // in userDomain
+	group                   keystone.Group   // in userDomain, user is in it
+	role, other             keystone.Role
+}
+
+func newScene(ctx context.Context, svc *service.Service, name string) (s *scene, err error) {
+	s = &scene{svc: svc}
+	steps := []func() error{
+		func() error {
+			s.userDomain, err = svc.CreateDomain(ctx, keystone.Attributes{"name": "u " + name})
+			return err
+		},
+		func() error {
+			s.scopeDomain, err = svc.CreateDomain(ctx, keystone.Attributes{"name": "s " + name})
+			return err
+		},
+		func() error {
+			s.parent, err = svc.CreateProject(ctx, keystone.Attributes{"name": "parent", "domain_id": s.scopeDomain.ID})
+			return err
+		},
+		func() error {
+			s.project, err = svc.CreateProject(ctx, keystone.Attributes{"name": "p", "domain_id": s.scopeDomain.ID, "parent_id": s.parent.ID})
+			return err
+		},
+		func() error {
+			s.user, err = svc.CreateUser(ctx, keystone.Attributes{"name": "u", "password": "pw", "domain_id": s.userDomain.ID})
+			return err
+		},
+		func() error {
+			s.group, err = svc.CreateGroup(ctx, keystone.Attributes{"name": "g", "domain_id": s.userDomain.ID})
+			return err
+		},
+		func() error { s.role, err = svc.CreateRole(ctx, keystone.Attributes{"name": "r " + name}); return err },
+		func() error { s.other, err = svc.CreateRole(ctx, keystone.Attributes{"name": "o " + name}); return err },
+		func() error { return svc.AddMember(ctx, s.member()) },
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func (s *scene) member() keystone.Membership {
+	return keystone.Membership{UserID: s.user.ID, GroupID: s.group.ID}
+}
+
+// to is the grant of the scene's role to the user or the group on a target.
+func (s *scene) to(actor, kind, target string, inherited bool) keystone.Assignment {
+	id := s.user.ID
+	if actor == keystone.ActorGroup {
+		id = s.group.ID
+	}
+	return keystone.Assignment{ActorKind: actor, ActorID: id, TargetKind: kind, TargetID: target, RoleID: s.role.ID, Inherited: inherited}
+}
+
+func (s *scene) login(ctx context.Context, scope keystone.Scope) (string, error) {
+	tok, err := s.svc.Authenticate(ctx, keystone.WithPassword(keystone.Ref{ID: s.user.ID}, "pw"), scope)
+	return tok.ID, err
+}
+
+// A kind of token: the grant that it needs, how it is had, and what it hangs
+// on besides the user, the user's password and domain.
+type tokenKind struct {
+	name  string
+	grant func(s *scene) []keystone.Assignment
+	issue func(ctx context.Context, s *scene) (string, error)
+	hangs []string
+}
+
+func onProject(ctx context.Context, s *scene) (string, error) {
+	return s.login(ctx, keystone.Scope{Project: &keystone.Ref{ID: s.project.ID}})
+}
+
+func rescoped(ctx context.Context, s *scene) (string, error) {
+	unscoped, err := s.login(ctx, keystone.Scope{Unscoped: true})
+	if err != nil {
+		return "", err
+	}
+	tok, err := s.svc.Authenticate(ctx, withToken(unscoped, ""), keystone.Scope{Project: &keystone.Ref{ID: s.project.ID}})
+	return tok.ID, err
+}
+
+func grants(actor, kind string, target func(s *scene) string, inherited bool) func(s *scene) []keystone.Assignment {
+	return func(s *scene) []keystone.Assignment {
+		return []keystone.Assignment{s.to(actor, kind, target(s), inherited)}
+	}
+}
+
+func (s *scene) projectID() string { return s.project.ID }
+func (s *scene) parentID() string  { return s.parent.ID }
+func (s *scene) domainID() string  { return s.scopeDomain.ID }
+func (s *scene) systemID() string  { return keystone.SystemID }
+
+const (
+	user, group, project, domain, system = keystone.ActorUser, keystone.ActorGroup, keystone.TargetProject, keystone.TargetDomain, keystone.TargetSystem
+)
+
+var tokenKinds = []tokenKind{
+	{"unscoped", nil, func(ctx context.Context, s *scene) (string, error) {
+		return s.login(ctx, keystone.Scope{Unscoped: true})
+	}, nil},
+	{"project", grants(user, project, (*scene).projectID, false), onProject, []string{"project", "scope domain", "role", "user grant"}},
+	{"project, by a group", grants(group, project, (*scene).projectID, false), onProject, []string{"project", "scope domain", "role", "group", "group grant"}},
+	{"project, from its parent", grants(user, project, (*scene).parentID, true), onProject, []string{"project", "scope domain", "role", "user grant"}},
+	{"project, from its domain", grants(group, domain, (*scene).domainID, true), onProject, []string{"project", "scope domain", "role", "group", "group grant"}},
+	{"project, rescoped", grants(user, project, (*scene).projectID, false), rescoped, []string{"project", "scope domain", "role", "user grant"}},
+	{"domain", grants(user, domain, (*scene).domainID, false), func(ctx context.Context, s *scene) (string, error) {
+		return s.login(ctx, keystone.Scope{Domain: &keystone.Ref{ID: s.scopeDomain.ID}})
+	}, []string{"scope domain", "role", "user grant"}},
+	{"system", grants(user, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
+		return s.login(ctx, keystone.Scope{System: true})
+	}, []string{"role", "user grant"}},
+	{"system, by a group", grants(group, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
+		return s.login(ctx, keystone.Scope{System: true})
+	}, []string{"role", "group", "group grant"}},
+}
+
+// A change, and what tokens must not hang on to outlive it; "user" ends all.
+type change struct {
+	name string
+	hits []string
+	do   func(ctx context.Context, s *scene, granted []keystone.Assignment) error
+}
+
+var off = keystone.Attributes{"enabled": false}
+
+var changes = []change{
+	{"delete user", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.DeleteUser(ctx, s.user.ID)
+	}},
+	{"disable user", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateUser(ctx, s.user.ID, off)
+		return err
+	}},
+	{"disable and enable user", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateUser(ctx, s.user.ID, off)
+		if err == nil {
+			_, err = s.svc.UpdateUser(ctx, s.user.ID, keystone.Attributes{"enabled": true})
+		}
+		return err
+	}},
+	{"set password", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateUser(ctx, s.user.ID, keystone.Attributes{"password": "new"})
+		return err
+	}},
+	{"change password", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.ChangePassword(ctx, s.user.ID, "pw", "new")
+	}},
+	{"rename user", nil, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateUser(ctx, s.user.ID, keystone.Attributes{"name": "v"})
+		return err
+	}},
+	{"disable user's domain", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateDomain(ctx, s.userDomain.ID, off)
+		return err
+	}},
+	{"delete user's domain", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return deleteDomain(ctx, s.svc, s.userDomain.ID)
+	}},
+	{"disable scope's domain", []string{"scope domain"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateDomain(ctx, s.scopeDomain.ID, off)
+		return err
+	}},
+	{"delete scope's domain", []string{"scope domain"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return deleteDomain(ctx, s.svc, s.scopeDomain.ID)
+	}},
+	{"disable project", []string{"project"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateProject(ctx, s.project.ID, off)
+		return err
+	}},
+	{"delete project", []string{"project"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.DeleteProject(ctx, s.project.ID)
+	}},
+	{"delete role", []string{"role"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.DeleteRole(ctx, s.role.ID)
+	}},
+	{"delete another role", nil, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.DeleteRole(ctx, s.other.ID)
+	}},
+	{"demote", []string{"user grant", "group grant"}, func(ctx context.Context, s *scene, granted []keystone.Assignment) error {
+		for _, a := range granted {
+			if err := s.svc.Revoke(ctx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"delete group", []string{"group"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.DeleteGroup(ctx, s.group.ID)
+	}},
+	{"remove from group", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.RemoveMember(ctx, s.member())
+	}},
+}
+
+func deleteDomain(ctx context.Context, svc *service.Service, id string) error {
+	if _, err := svc.UpdateDomain(ctx, id, off); err != nil {
+		return err
+	}
+	return svc.DeleteDomain(ctx, id)
+}
+
+// TestChangesEndTokens makes every change under every kind of token on one of
+// two services that share a PostgreSQL. Both, and one that has just started,
+// must refuse the token at the next call if it hangs on what was changed, and
+// take it if not.
+func TestChangesEndTokens(t *testing.T) {
+	url, keyDir := dbtest.Postgres(t), t.TempDir()
+	here, there := replica(t, url, keyDir), replica(t, url, keyDir)
+	if err := here.Bootstrap(t.Context(), service.BootstrapConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	ended := map[string]bool{} // by token
+	for _, c := range changes {
+		for _, k := range tokenKinds {
+			t.Run(c.name+"/"+k.name, func(t *testing.T) {
+				tok := issueAndChange(t, here, there, c, k)
+				ends := slices.ContainsFunc(append([]string{"user"}, k.hangs...), func(on string) bool { return slices.Contains(c.hits, on) })
+				ended[tok] = ends
+				for name, s := range map[string]*service.Service{"there": there, "here": here} {
+					wantEnded(t, name, s, tok, ends)
+				}
+			})
+		}
+	}
+	restarted := replica(t, url, keyDir)
+	for tok, ends := range ended {
+		wantEnded(t, "restarted", restarted, tok, ends)
+	}
+}
+
+// issueAndChange gives a token that was good on both services before the change.
+func issueAndChange(t *testing.T, here, there *service.Service, c change, k tokenKind) string {
+	t.Helper()
+	ctx := t.Context()
+	s, err := newScene(ctx, here, c.name+" "+k.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var granted []keystone.Assignment
+	if k.grant != nil {
+		granted = k.grant(s)
+	}
+	for _, a := range granted {
+		if err := here.Grant(ctx, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tok, err := k.issue(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, svc := range []*service.Service{there, here} {
+		wantEnded(t, "before", svc, tok, false)
+	}
+	if err := c.do(ctx, s, granted); err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func wantEnded(t *testing.T, where string, s *service.Service, tok string, ended bool) {
+	t.Helper()
+	if _, err := s.Validate(t.Context(), tok); errors.Is(err, auth.ErrInvalid) != ended || err != nil && !ended {
+		t.Errorf("%s: %v, the token should have ended: %v", where, err, ended)
+	}
+}
+
+// TestDemotedAtNextCall: a token whose user keeps some role loses the others.
+func TestDemotedAtNextCall(t *testing.T) {
+	w := newWorld(t, dbtest.SQLite(t, store.Migrations))
+	ctx := t.Context()
+	more, err := w.CreateRole(ctx, keystone.Attributes{"name": "more"})
+	w.must(t, err)
+	second := w.grant()
+	second.RoleID = more.ID
+	w.must(t, w.Grant(ctx, second))
+	tok, err := w.login(ctx, "pw")
+	w.must(t, err)
+	for _, tc := range []struct {
+		change func() error
+		want   []string
+	}{
+		{func() error { return nil }, []string{"more", "r"}},
+		{func() error { return w.Revoke(ctx, second) }, []string{"r"}},
+		{func() error { return w.Grant(ctx, second) }, []string{"more", "r"}},
+		{func() error {
+			_, err := w.UpdateRole(ctx, more.ID, keystone.Attributes{"name": "less"})
+			return err
+		}, []string{"less", "r"}},
+		{func() error { return w.DeleteRole(ctx, more.ID) }, []string{"r"}},
+	} {
+		w.must(t, tc.change())
+		for _, s := range []*service.Service{w.Service, w.other} {
+			id, err := s.Validate(ctx, tok.ID)
+			w.must(t, err)
+			if got := fmt.Sprint(id.Roles); got != fmt.Sprint(tc.want) {
+				t.Errorf("roles %s, want %v", got, tc.want)
+			}
+		}
+	}
+}
