@@ -3,6 +3,9 @@ package cloud
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"nacre/internal/keystone/api"
@@ -25,31 +28,46 @@ var Keystone = Service{Name: "keystone", Catalog: keystoneEntry,
 // fernetKeys is how many keys are kept, [fernet_tokens] max_active_keys.
 const fernetKeys = 3
 
-func startKeystone(ctx context.Context, env *Env) (Running, error) {
+// identity is the service with what it holds open.
+type identity struct {
+	*service.Service
+	close func() error
+}
+
+func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	st, err := store.Open(ctx, env.Database("keystone"))
 	if err != nil {
-		return Running{}, err
+		return identity{}, err
 	}
 	tokens, closeTokens, err := tokenProvider(env, st)
 	if err != nil {
-		return Running{}, err
+		return identity{}, errors.Join(err, st.Close())
 	}
-	receiptKeys, err := fernetRepository(env, "receipt-keys")
+	end := func() error { return errors.Join(closeTokens(), st.Close()) }
+	keys, err := fernetRepository(env, receiptKeys)
+	if err != nil {
+		return identity{}, errors.Join(err, end())
+	}
+	return identity{service.New(service.Deps{Store: st, Tokens: tokens,
+		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
+		Config: service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
+			PasswordHashRounds: env.Config.PasswordHashRounds}}), end}, nil
+}
+
+func startKeystone(ctx context.Context, env *Env) (Running, error) {
+	svc, err := openIdentity(ctx, env)
 	if err != nil {
 		return Running{}, err
 	}
-	svc := service.New(service.Deps{Store: st, Tokens: tokens,
-		Receipts: token.NewReceipts(receiptKeys, env.Config.AuthMethods), Clock: env.Clock,
-		Config: service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods, PasswordHashRounds: env.Config.PasswordHashRounds}})
 	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
-		return Running{}, err
+		return Running{}, errors.Join(err, svc.close())
 	}
-	a, err := api.New(svc, env.Door("keystone"))
+	a, err := api.New(svc.Service, env.Door("keystone"))
 	if err != nil {
-		return Running{}, err
+		return Running{}, errors.Join(err, svc.close())
 	}
 	env.identify(svc, svc.IssueFor)
-	return Running{API: a, Work: loops(svc.Loops()), Close: func() error { return errors.Join(closeTokens(), st.Close()) }, Healthy: svc.Healthy}, nil
+	return Running{API: a, Work: loops(svc.Loops()), Close: svc.close, Healthy: svc.Healthy}, nil
 }
 
 // tokenProvider makes and reads tokens; the function ends its connections.
@@ -57,7 +75,7 @@ func tokenProvider(env *Env, st *store.Store) (token.Provider, func() error, err
 	none := func() error { return nil }
 	switch env.Config.TokenProvider {
 	case "jws":
-		dir, err := env.Dir("keystone", "jws-keys")
+		dir, err := env.keyDir(jwsKeys)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -70,16 +88,29 @@ func tokenProvider(env *Env, st *store.Store) (token.Provider, func() error, err
 		}
 		return token.NewStored(st.Tokens(), service.DefaultAllowExpired), none, nil
 	}
-	keys, err := fernetRepository(env, "fernet-keys")
+	keys, err := fernetRepository(env, tokenKeys)
 	return token.NewFernet(keys, env.Config.AuthMethods), none, err
 }
 
 func fernetRepository(env *Env, name string) (*token.Repository, error) {
-	dir, err := env.Dir("keystone", name)
+	dir, err := env.keyDir(name)
 	if err != nil {
 		return nil, err
 	}
 	return token.OpenRepository(dir, fernetKeys)
+}
+
+// keyDir is where keys of the identity service are, closed to others.
+func (e *Env) keyDir(name string) (string, error) {
+	parent, err := e.Dir("keystone")
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(parent, name)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("keys: %w", err)
+	}
+	return dir, nil
 }
 
 // bootstrap lists what identity must know of this cloud.

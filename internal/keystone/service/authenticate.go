@@ -61,11 +61,11 @@ func (s *Service) Authenticate(ctx context.Context, c keystone.Credentials, scop
 
 // tokenFor issues the token that a proof and its scope come to.
 func (s *Service) tokenFor(ctx context.Context, p proof, payload token.Payload) (keystone.Token, error) {
-	revision, err := s.store.Revision(ctx)
+	now, err := s.epoch(ctx)
 	if err != nil {
 		return keystone.Token{}, err
 	}
-	r, err := s.resolveProof(ctx, revision, p, &payload)
+	r, err := s.resolveProof(ctx, now.revision, p, &payload)
 	if err != nil {
 		return keystone.Token{}, asUnauthorized(err)
 	}
@@ -80,7 +80,7 @@ func (s *Service) tokenFor(ctx context.Context, p proof, payload token.Payload) 
 	if err := s.issue(ctx, payload, r.token); err != nil {
 		return keystone.Token{}, err
 	}
-	s.cache.keepToken(revision, r.validated())
+	s.cache.keepToken(now, r.validated())
 	return *r.token, nil
 }
 

@@ -15,9 +15,10 @@ import (
 )
 
 // BootstrapConfig is what a new cloud begins with. Empty names get the
-// original's: admin, admin, service.
+// original's: admin, admin, admin, service.
 type BootstrapConfig struct {
 	AdminUser      string
+	AdminRole      string
 	AdminPassword  string // "" cannot log in with one
 	AdminProject   string
 	ServiceProject string
@@ -44,7 +45,7 @@ var bootstrapRoles = []struct{ name, implies string }{
 // differ. It may run at every start: what an administrator has changed since,
 // passwords above all, stays unless c.Reset.
 func (s *Service) Bootstrap(ctx context.Context, c BootstrapConfig) error {
-	for field, name := range map[*string]string{&c.AdminUser: "admin", &c.AdminProject: "admin", &c.ServiceProject: "service"} {
+	for field, name := range map[*string]string{&c.AdminUser: "admin", &c.AdminRole: "admin", &c.AdminProject: "admin", &c.ServiceProject: "service"} {
 		if *field == "" {
 			*field = name
 		}
@@ -117,7 +118,12 @@ func (b *bootstrap) run(ctx context.Context, c BootstrapConfig) error {
 	if err := b.domain(ctx); err != nil {
 		return err
 	}
-	if err := b.ensureRoles(ctx); err != nil {
+	for _, r := range bootstrapRoles {
+		if err := b.role(ctx, r.name, r.implies); err != nil {
+			return err
+		}
+	}
+	if err := b.role(ctx, c.AdminRole, ""); err != nil {
 		return err
 	}
 	admin, err := b.project(ctx, c.AdminProject, "Bootstrap project for initializing the cloud.")
@@ -128,7 +134,7 @@ func (b *bootstrap) run(ctx context.Context, c BootstrapConfig) error {
 	if err != nil {
 		return err
 	}
-	if err := b.admin(ctx, c.AdminUser, admin); err != nil {
+	if err := b.admin(ctx, c, admin); err != nil {
 		return err
 	}
 	for _, u := range c.Users {
@@ -148,25 +154,21 @@ func (b *bootstrap) domain(ctx context.Context) error {
 		Description: "The default domain", Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}})
 }
 
-func (b *bootstrap) ensureRoles(ctx context.Context) error {
-	for _, want := range bootstrapRoles {
-		r, err := b.tx.RoleByName(ctx, "", want.name)
-		if errors.Is(err, db.ErrNoRow) {
-			r = keystone.Role{ID: uuid.Hex(), Name: want.name, Options: map[string]any{"immutable": true}, Extra: map[string]any{}}
-			err = b.tx.InsertRole(ctx, r)
-		}
-		if err != nil {
-			return err
-		}
-		b.roles[want.name] = r.ID
-		if want.implies == "" {
-			continue
-		}
-		if err := b.tx.AddImplication(ctx, keystone.Implication{PriorID: r.ID, ImpliedID: b.roles[want.implies]}); err != nil {
-			return err
-		}
+// role makes a role that is missing and lets it imply another, "" for none.
+func (b *bootstrap) role(ctx context.Context, name, implies string) error {
+	r, err := b.tx.RoleByName(ctx, "", name)
+	if errors.Is(err, db.ErrNoRow) {
+		r = keystone.Role{ID: uuid.Hex(), Name: name, Options: map[string]any{"immutable": true}, Extra: map[string]any{}}
+		err = b.tx.InsertRole(ctx, r)
 	}
-	return nil
+	if err != nil {
+		return err
+	}
+	b.roles[name] = r.ID
+	if implies == "" {
+		return nil
+	}
+	return b.tx.AddImplication(ctx, keystone.Implication{PriorID: r.ID, ImpliedID: b.roles[implies]})
 }
 
 func (b *bootstrap) project(ctx context.Context, name, description string) (string, error) {
@@ -211,13 +213,13 @@ func (b *bootstrap) grant(ctx context.Context, userID, kind, target string, role
 	return nil
 }
 
-func (b *bootstrap) admin(ctx context.Context, name, project string) error {
-	id, err := b.user(ctx, name)
+func (b *bootstrap) admin(ctx context.Context, c BootstrapConfig, project string) error {
+	id, err := b.user(ctx, c.AdminUser)
 	if err != nil {
 		return err
 	}
-	return firstError(b.grant(ctx, id, keystone.TargetProject, project, "admin"),
-		b.grant(ctx, id, keystone.TargetSystem, keystone.SystemID, "admin"))
+	return firstError(b.grant(ctx, id, keystone.TargetProject, project, c.AdminRole),
+		b.grant(ctx, id, keystone.TargetSystem, keystone.SystemID, c.AdminRole))
 }
 
 func (b *bootstrap) serviceUser(ctx context.Context, u BootstrapUser, project string) error {

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"context"
 	"sync"
 	"time"
 
@@ -11,11 +12,27 @@ import (
 // cache remembers what was worked out of the tables at one revision. Whoever
 // asks has just read the revision from the database, so nothing is ever stale.
 type cache struct {
-	mu       sync.Mutex
-	revision int64
-	tokens   map[string]validated
-	roles    *roleBook
-	catalog  *catalog
+	mu         sync.Mutex
+	revision   int64
+	generation uint64 // of the keys that tokens were read with
+	tokens     map[string]validated
+	roles      *roleBook
+	catalog    *catalog
+}
+
+// epoch is a state of the database and of the keys, at which a token is good or not.
+type epoch struct {
+	revision   int64
+	generation uint64
+}
+
+func (s *Service) epoch(ctx context.Context) (epoch, error) {
+	revision, err := s.store.Revision(ctx)
+	if err != nil {
+		return epoch{}, err
+	}
+	generation, err := s.tokens.Generation()
+	return epoch{revision, generation}, err
 }
 
 // validated is a token that was good at the cache's revision; its expiry is not looked at here.
@@ -41,20 +58,24 @@ func (c *cache) at(revision int64) bool {
 	return revision == c.revision
 }
 
-func (c *cache) findToken(revision int64, id string) (validated, bool) {
+// findToken finds what was kept at the epoch.
+func (c *cache) findToken(now epoch, id string) (validated, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.at(revision) {
+	if !c.at(now.revision) {
 		return validated{}, false
+	}
+	if c.generation != now.generation {
+		c.generation, c.tokens = now.generation, nil
 	}
 	v, ok := c.tokens[id]
 	return v, ok
 }
 
-func (c *cache) keepToken(revision int64, v validated) {
+func (c *cache) keepToken(then epoch, v validated) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.at(revision) {
+	if !c.at(then.revision) || c.generation != then.generation {
 		return
 	}
 	if c.tokens == nil || len(c.tokens) >= maxTokens {

@@ -53,16 +53,16 @@ func (s *Service) validate(ctx context.Context, tok string, grace time.Duration)
 	if tok == "" {
 		return validated{}, fault.NotFound("No token in the request")
 	}
-	revision, err := s.store.Revision(ctx)
+	now, err := s.epoch(ctx)
 	if err != nil {
 		return validated{}, fmt.Errorf("validate token: %w", err)
 	}
-	v, ok := s.cache.findToken(revision, tok)
+	v, ok := s.cache.findToken(now, tok)
 	if !ok {
-		if v, err = s.resolveToken(ctx, revision, tok); err != nil {
+		if v, err = s.resolveToken(ctx, now.revision, tok); err != nil {
 			return validated{}, err
 		}
-		s.cache.keepToken(revision, v)
+		s.cache.keepToken(now, v)
 	}
 	if v.expired(s.clock.Now(), grace) {
 		return validated{}, errNotValid()

@@ -35,6 +35,9 @@ func (j JWS) Read(_ context.Context, tok string) (Payload, error) {
 	return payloadOf(c)
 }
 
+// Generation moves when the public keys change.
+func (j JWS) Generation() (uint64, error) { return j.keys.Generation() }
+
 // Refusal is the original's sentence.
 func (JWS) Refusal(tok string) string { return notFound(tok) }
 

@@ -25,6 +25,8 @@ type Repository struct {
 	mu   sync.Mutex
 	seen time.Time // modification time of dir that keys were read at
 	keys []Key     // primary first
+
+	generation uint64 // how often keys were read
 }
 
 // OpenRepository uses the keys in dir. An empty or absent one is filled with
@@ -109,21 +111,27 @@ func (r *Repository) Rotate() error {
 
 // Keys gives all keys, the primary first, read again when the directory has changed.
 func (r *Repository) Keys() ([]Key, error) {
+	keys, _, err := r.current()
+	return keys, err
+}
+
+func (r *Repository) current() ([]Key, uint64, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	st, err := os.Stat(r.dir)
 	if err != nil {
-		return nil, fmt.Errorf("fernet keys: %w", err)
+		return nil, 0, fmt.Errorf("fernet keys: %w", err)
 	}
 	if r.keys != nil && st.ModTime().Equal(r.seen) {
-		return r.keys, nil
+		return r.keys, r.generation, nil
 	}
 	keys, err := r.read()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	r.keys, r.seen = keys, st.ModTime()
-	return keys, nil
+	r.generation++
+	return keys, r.generation, nil
 }
 
 func (r *Repository) read() ([]Key, error) {
@@ -149,4 +157,16 @@ func (r *Repository) read() ([]Key, error) {
 		return nil, fmt.Errorf("fernet keys: %s holds none", r.dir)
 	}
 	return keys, nil
+}
+
+// Inspect reads the keys in dir, the primary first, and whether one is staged.
+// It changes nothing.
+func Inspect(dir string) (keys []Key, staged bool, err error) {
+	r := &Repository{dir: dir}
+	numbers, err := r.numbers()
+	if err != nil {
+		return nil, false, fmt.Errorf("fernet keys: %w", err)
+	}
+	keys, err = r.read()
+	return keys, slices.Contains(numbers, 0), err
 }

@@ -14,6 +14,8 @@ type Provider interface {
 	Issue(ctx context.Context, p Payload) (string, error)
 	// Read gives what a token says, whether expired or not; ErrInvalid if it is none of ours.
 	Read(ctx context.Context, tok string) (Payload, error)
+	// Generation moves when tokens that could be read may be unreadable now.
+	Generation() (uint64, error)
 	// Refusal is what the original says of a token that is ErrInvalid.
 	Refusal(tok string) string
 }
@@ -60,6 +62,12 @@ func (f Fernet) Read(_ context.Context, tok string) (Payload, error) {
 	p, err := unpack(msg, f.methods)
 	p.IssuedAt = at
 	return p, err
+}
+
+// Generation moves when the keys change.
+func (f Fernet) Generation() (uint64, error) {
+	_, generation, err := f.keys.current()
+	return generation, err
 }
 
 // Refusal is the original's sentence.

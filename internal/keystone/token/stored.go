@@ -69,6 +69,9 @@ func (s Stored) Read(ctx context.Context, tok string) (Payload, error) {
 	return payloadOf(c)
 }
 
+// Generation stands still: there are no keys.
+func (Stored) Generation() (uint64, error) { return 0, nil }
+
 // Refusal is the original's sentence.
 func (Stored) Refusal(tok string) string { return notFound(tok) }
 

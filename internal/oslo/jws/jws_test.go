@@ -56,7 +56,7 @@ func TestRefused(t *testing.T) {
 	tok := sign(t, k, someone)
 	part := strings.Split(tok, ".")
 	encode := func(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
-	public, err := k.publicKeys()
+	public, _, err := k.publicKeys()
 	if err != nil {
 		t.Fatal(err)
 	}

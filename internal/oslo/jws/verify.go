@@ -26,6 +26,8 @@ type Verifier struct {
 	mu   sync.Mutex
 	seen time.Time // modification time of dir that keys were read at
 	keys []*ecdsa.PublicKey
+
+	generation uint64 // how often keys were read
 }
 
 // NewVerifier uses the public keys in dir, read again when the directory has changed.
@@ -38,7 +40,7 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	if len(token) > maxToken {
 		return Claims{}, ErrInvalid
 	}
-	keys, err := v.publicKeys()
+	keys, _, err := v.publicKeys()
 	if err != nil {
 		return Claims{}, err
 	}
@@ -53,22 +55,29 @@ func (v *Verifier) Verify(token string) (Claims, error) {
 	return Claims{}, ErrInvalid
 }
 
-func (v *Verifier) publicKeys() ([]*ecdsa.PublicKey, error) {
+// Generation moves when the keys have changed.
+func (v *Verifier) Generation() (uint64, error) {
+	_, generation, err := v.publicKeys()
+	return generation, err
+}
+
+func (v *Verifier) publicKeys() ([]*ecdsa.PublicKey, uint64, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	st, err := os.Stat(v.dir)
 	if err != nil {
-		return nil, fmt.Errorf("jws keys: %w", err)
+		return nil, 0, fmt.Errorf("jws keys: %w", err)
 	}
 	if v.keys != nil && st.ModTime().Equal(v.seen) {
-		return v.keys, nil
+		return v.keys, v.generation, nil
 	}
 	keys, err := readPublic(v.dir)
 	if err != nil {
-		return nil, fmt.Errorf("jws keys: %w", err)
+		return nil, 0, fmt.Errorf("jws keys: %w", err)
 	}
 	v.keys, v.seen = keys, st.ModTime()
-	return keys, nil
+	v.generation++
+	return keys, v.generation, nil
 }
 
 // readPublic reads all keys, again from the start if one was renamed meanwhile.
