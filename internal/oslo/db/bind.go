@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 )
 
 // statement is SQL ready to be sent.
@@ -56,7 +57,11 @@ func (t *builder) value(appends func(b []byte) []byte) {
 
 // format adds words with `?` for values.
 func (t *builder) format(words string, args []any) *builder {
-	if t.d.engine != SQLite || strings.Count(words, "?") != len(args) {
+	holes := strings.Count(words, "?")
+	if holes == 0 {
+		return t.add(words)
+	}
+	if t.d.engine != SQLite || holes != len(args) {
 		t.b = t.d.gen.AppendQuery(t.b, words, args...)
 		t.keep = t.keep && len(args) == 0
 		return t
@@ -64,10 +69,33 @@ func (t *builder) format(words string, args []any) *builder {
 	for _, arg := range args {
 		before, after, _ := strings.Cut(words, "?")
 		t.add(before)
-		t.value(func(b []byte) []byte { return t.d.gen.Append(b, arg) })
+		if list, ok := arg.(bun.ListValues); ok {
+			t.list(list)
+		} else {
+			t.value(func(b []byte) []byte { return t.d.gen.Append(b, arg) })
+		}
 		words = after
 	}
 	return t.add(words)
+}
+
+// maxListed is how many values of a list go beside the text.
+const maxListed = 1024
+
+// list adds the values for `IN (?)`. The last one is repeated up to a power of
+// two, so that lists of all lengths share a few texts.
+func (t *builder) list(l bun.ListValues) {
+	text := t.d.gen.Append(nil, l)
+	values, ok := literals(string(text))
+	if !ok || len(values) > maxListed {
+		t.b, t.keep = append(t.b, text...), false
+		return
+	}
+	for len(values)&(len(values)-1) != 0 {
+		values = append(values, values[len(values)-1])
+	}
+	t.add("?", strings.Repeat(", ?", len(values)-1))
+	t.args = append(t.args, values...)
 }
 
 func (t *builder) done() statement { return statement{string(t.b), t.args, t.keep} }
@@ -96,6 +124,32 @@ func literal(text string) (any, bool) {
 	}
 	f, err := strconv.ParseFloat(text, 64)
 	return f, err == nil
+}
+
+// literals are the values of literals between commas; false if one is none.
+func literals(text string) (values []any, ok bool) {
+	quoted, from := false, 0
+	for i := range len(text) + 1 {
+		switch {
+		case i < len(text) && text[i] == '\'':
+			quoted = !quoted
+		case i == len(text) || text[i] == ',' && !quoted:
+			v, ok := literal(strings.TrimSpace(text[from:i]))
+			if !ok {
+				return nil, false
+			}
+			values, from = append(values, v), i+1
+		}
+	}
+	return values, true
+}
+
+// written is a value as it is written in SQL.
+type written []byte
+
+// AppendQuery implements schema.QueryAppender.
+func (w written) AppendQuery(_ schema.QueryGen, b []byte) ([]byte, error) {
+	return append(b, w...), nil
 }
 
 // statements are a SQLite pool's prepared statements by their text; those that

@@ -109,62 +109,73 @@ func (q *Query[T]) afterMarker(ctx context.Context, on Q, p *plan, keys []sortKe
 	} else if err != nil {
 		return cond{}, err
 	}
-	return cond{text: after(d, keys, reflect.ValueOf(&row).Elem())}, nil
+	return after(d, keys, reflect.ValueOf(&row).Elem()), nil
 }
 
 // after is the condition that a row comes after the marker: a comparison of
 // whole rows where all columns go one way and none is NULL, since an index
 // serves it, else the same written out.
-func after(d *DB, keys []sortKey, marker reflect.Value) string {
-	values := make([]string, len(keys))
+func after(d *DB, keys []sortKey, marker reflect.Value) cond {
+	values := make([]written, len(keys))
 	plain := true
 	for i, k := range keys {
-		values[i] = string(k.AppendValue(d.gen, nil, marker))
+		values[i] = k.AppendValue(d.gen, nil, marker)
 		plain = plain && !k.nullable && k.desc == keys[0].desc
 	}
 	if plain {
 		return rowAfter(keys, values)
 	}
-	var either []string
+	var c cond
 	for i, k := range keys {
 		step := stepAfter(k, values[i])
-		if step == "" {
+		if step.text == "" {
 			continue
 		}
-		var all []string
-		for j, e := range keys[:i] {
-			all = append(all, equal(e, values[j]))
+		words := " OR ("
+		if c.text == "" {
+			words = "("
 		}
-		either = append(either, "("+strings.Join(append(all, step), " AND ")+")")
+		for j, e := range keys[:i] {
+			c.add(words, equal(e, values[j]))
+			words = " AND "
+		}
+		c.add(words, step)
+		c.text += ")"
 	}
-	return strings.Join(either, " OR ")
+	return c
 }
 
-func rowAfter(keys []sortKey, values []string) string {
-	columns := make([]string, len(keys))
+// add appends words and another condition.
+func (c *cond) add(words string, other cond) {
+	c.text += words + other.text
+	c.args = append(c.args, other.args...)
+}
+
+func rowAfter(keys []sortKey, values []written) cond {
+	columns, args := make([]string, len(keys)), make([]any, len(keys))
 	for i, k := range keys {
-		columns[i] = string(k.SQLName)
+		columns[i], args[i] = string(k.SQLName), values[i]
 	}
-	return "(" + strings.Join(columns, ", ") + ") " + comparison(keys[0].desc) + " (" + strings.Join(values, ", ") + ")"
+	return cond{"(" + strings.Join(columns, ", ") + ") " + comparison(keys[0].desc) + " (?" + strings.Repeat(", ?", len(keys)-1) + ")", args}
 }
 
-// stepAfter is true of values that come after value; "" if none can.
-func stepAfter(k sortKey, value string) string {
+// stepAfter is true of values that come after value; no text if none can.
+func stepAfter(k sortKey, value written) cond {
 	name := string(k.SQLName)
 	switch {
-	case value == "NULL":
-		return ""
+	case string(value) == "NULL":
+		return cond{}
 	case k.nullable:
-		return "(" + name + " " + comparison(k.desc) + " " + value + " OR " + name + " IS NULL)"
+		return cond{"(" + name + " " + comparison(k.desc) + " ? OR " + name + " IS NULL)", []any{value}}
 	}
-	return name + " " + comparison(k.desc) + " " + value
+	return cond{name + " " + comparison(k.desc) + " ?", []any{value}}
 }
 
-func equal(k sortKey, value string) string {
-	if value == "NULL" {
-		return string(k.SQLName) + " IS NULL"
+func equal(k sortKey, value written) cond {
+	if string(value) == "NULL" {
+		return cond{text: string(k.SQLName) + " IS NULL"}
 	}
-	return string(k.SQLName) + " = " + value
+	return cond{string(k.SQLName) + " = ?", []any{value}}
 }
 
 func comparison(desc bool) string {

@@ -107,14 +107,25 @@ func (q *Query[T]) send(ctx context.Context, on Q, what string, dest any) error 
 		if err != nil {
 			return err
 		}
-		conds, t.keep = append(conds, after), false
+		conds = append(conds, after)
 	}
 	t.where(conds)
 	t.b = appendOrder(t.b, keys)
-	if q.limit > 0 {
-		t.add(" LIMIT ").value(func(b []byte) []byte { return strconv.AppendInt(b, int64(q.limit), 10) })
-	}
+	t.limit(q.limit)
 	return on.read(ctx, dest, t.done())
+}
+
+// limit ends the text. Where it will not be kept the number stays in it: SQLite
+// parses twice when a limit is told after the parsing.
+func (t *builder) limit(n int) {
+	number := func(b []byte) []byte { return strconv.AppendInt(b, int64(n), 10) }
+	switch {
+	case n <= 0:
+	case t.keep && n > 1:
+		t.add(" LIMIT ").value(number)
+	default:
+		t.b = number(append(t.b, " LIMIT "...))
+	}
 }
 
 // where adds the conditions.
