@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -50,9 +51,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.observe(c, span, rec.status, time.Since(start))
 	}()
 	rec.Header().Set("x-openstack-request-id", id)
-	for k, vs := range a.svc.Headers {
-		rec.Header()[http.CanonicalHeaderKey(k)] = slices.Clone(vs)
-	}
+	maps.Copy(rec.Header(), a.headers)
 	for _, name := range a.svc.RequestIDHeaders {
 		rec.Header().Set(name, id)
 	}

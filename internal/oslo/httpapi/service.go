@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
@@ -84,6 +85,7 @@ type API struct {
 	schemas *schemaSet
 	tree    *tree
 	roots   *tree
+	headers http.Header // the service's Headers by canonical name; their values are only replaced, never changed
 	log     *slog.Logger
 }
 
@@ -98,7 +100,10 @@ func New(s Service, d Door) (*API, error) {
 	if d.Clock == nil {
 		d.Clock = clock.System
 	}
-	a := &API{svc: s, door: d, tree: &tree{}, roots: &tree{}, log: slog.Default().With("service", s.Name)}
+	a := &API{svc: s, door: d, tree: &tree{}, roots: &tree{}, headers: http.Header{}, log: slog.Default().With("service", s.Name)}
+	for k, vs := range s.Headers {
+		a.headers[http.CanonicalHeaderKey(k)] = slices.Clip(vs)
+	}
 	var err error
 	if a.policy, err = policy.New(a.rules(), d.PolicyFile); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Name, err)

@@ -19,12 +19,18 @@ import (
 	"nacre/internal/oslo/auth"
 )
 
-// Span is a part of a request's work.
+// Span is a part of a request's work; the zero Span is not recorded.
 type Span struct{ span trace.Span }
+
+// idle is the provider while no traces are recorded.
+var idle = otel.GetTracerProvider()
 
 // Start begins a part of the work for ctx's request. Attributes are pairs of
 // name and value. It costs next to nothing while no traces are recorded.
 func Start(ctx context.Context, name string, attributes ...string) (context.Context, Span) {
+	if otel.GetTracerProvider() == idle {
+		return ctx, Span{}
+	}
 	if !trace.SpanContextFromContext(ctx).IsValid() {
 		if parent, ok := root(auth.RequestID(ctx)); ok {
 			ctx = trace.ContextWithRemoteSpanContext(ctx, parent)
@@ -40,10 +46,17 @@ func Start(ctx context.Context, name string, attributes ...string) (context.Cont
 }
 
 // Rename gives the span the name that is known only now.
-func (s Span) Rename(name string) { s.span.SetName(name) }
+func (s Span) Rename(name string) {
+	if s.span != nil {
+		s.span.SetName(name)
+	}
+}
 
 // End ends the part; err, when not nil, is what it failed of.
 func (s Span) End(err error) {
+	if s.span == nil {
+		return
+	}
 	if err != nil {
 		s.span.SetStatus(codes.Error, err.Error())
 	}
