@@ -79,8 +79,32 @@ type tokenAnswer struct {
 // Headers carries the token itself.
 func (t tokenAnswer) Headers() http.Header { return http.Header{subjectHeader: {t.id}} }
 
-func (a *API) showToken(c *httpapi.Call, t keystone.Token) (tokenAnswer, error) {
-	return a.tokenAnswer(c, t)
+// toldToken is a tokenAnswer in JSON.
+type toldToken struct {
+	id   string
+	body []byte
+}
+
+// Headers carries the token itself.
+func (t toldToken) Headers() http.Header { return tokenAnswer{id: t.id}.Headers() }
+
+// AppendJSON implements httpapi.Appender.
+func (t toldToken) AppendJSON(b []byte) []byte { return append(b, t.body...) }
+
+func (a *API) showToken(c *httpapi.Call, t keystone.Token) (toldToken, error) {
+	tell := func(t keystone.Token) ([]byte, error) {
+		v, err := a.tokenAnswer(c, t)
+		if err != nil {
+			return nil, err
+		}
+		return httpapi.Encode(v)
+	}
+	if len(c.Query) > 0 {
+		body, err := tell(t)
+		return toldToken{t.ID, body}, err
+	}
+	body, err := a.svc.Told(c.Ctx(), t.ID, tell)
+	return toldToken{t.ID, body}, err
 }
 
 func (a *API) revokeToken(c *httpapi.Call, t keystone.Token) (httpapi.None, error) {

@@ -28,3 +28,31 @@ func TestRevokedList(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
+
+// TestTokenToldAnew shows that an answer that is kept goes with the first
+// change of anything in it.
+func TestTokenToldAnew(t *testing.T) {
+	c := newCloud(t)
+	c.subject = c.tokens["admin"]
+	tell := func(method, path string) string {
+		w := c.do(c.subject, method, path, "")
+		if w.Code != 200 || w.Header().Get("X-Subject-Token") != c.subject {
+			t.Fatalf("%s %s: %d %v", method, path, w.Code, w.Header())
+		}
+		return w.Body.String()
+	}
+	first := tell("GET", "/v3/auth/tokens")
+	if again := tell("GET", "/v3/auth/tokens"); again != first {
+		t.Errorf("told %s, then %s", first, again)
+	}
+	if head := tell("HEAD", "/v3/auth/tokens"); head != "" {
+		t.Errorf("HEAD told %s", head)
+	}
+	if short := tell("GET", "/v3/auth/tokens?nocatalog"); strings.Contains(short, `"catalog"`) || !strings.Contains(first, `"catalog"`) {
+		t.Errorf("without a catalogue: %s", short)
+	}
+	c.must(t, "admin", "POST", "/v3/services", `{"service": {"type": "weather", "name": "rain"}}`, 201)
+	if next := tell("GET", "/v3/auth/tokens"); !strings.Contains(next, "weather") {
+		t.Errorf("a new service is not told: %s", next)
+	}
+}

@@ -52,6 +52,8 @@ type Service struct {
 	cache    cache
 	methods  map[string]prover
 	kinds    []kind
+
+	answers answers
 }
 
 var _ auth.Validator = (*Service)(nil)
