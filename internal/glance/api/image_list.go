@@ -16,15 +16,35 @@ import (
 )
 
 type imagesView struct {
-	Images []imageView `json:"images"`
-	First  string      `json:"first"`
-	Schema string      `json:"schema"`
-	Next   string      `json:"next,omitempty"`
+	Images []imageView
+	First  string
+	Next   string // "" on the last page
+}
+
+// AppendJSON implements httpapi.Appender. Nothing in it can fail to be encoded.
+func (v imagesView) AppendJSON(b []byte) []byte {
+	w := newJSONWriter(slices.Grow(b, 1024*(len(v.Images)+1)))
+	w.WriteString(`{"images":[`)
+	for i, img := range v.Images {
+		if i > 0 {
+			w.WriteByte(',')
+		}
+		img.write(w)
+	}
+	w.WriteString(`],"first":`)
+	w.value(v.First)
+	w.WriteString(`,"schema":"/v2/schemas/images"`)
+	if v.Next != "" {
+		w.WriteString(`,"next":`)
+		w.value(v.Next)
+	}
+	w.WriteByte('}')
+	return w.Bytes()
 }
 
 func (a *API) listImages(c *httpapi.Call) (imagesView, error) {
 	params := parseParams(c.R.URL.RawQuery)
-	view := imagesView{Images: []imageView{}, First: params.link(""), Schema: "/v2/schemas/images"}
+	view := imagesView{First: params.link("")}
 	page, err := a.pageOf(c.Query)
 	if err != nil {
 		return view, err

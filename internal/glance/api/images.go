@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"net/http"
@@ -208,16 +209,44 @@ type attributesView struct {
 
 // MarshalJSON writes properties and attributes into one object.
 func (v imageView) MarshalJSON() ([]byte, error) {
-	attributes, err := json.Marshal(v.attributes())
-	if err != nil || len(v.Properties) == 0 {
-		return attributes, err
+	w := newJSONWriter(nil)
+	v.write(w)
+	return w.Bytes(), w.err
+}
+
+func (v imageView) write(w *jsonWriter) {
+	if len(v.Properties) == 0 {
+		w.value(v.attributes())
+		return
 	}
-	properties, err := json.Marshal(v.Properties)
-	if err != nil {
-		return nil, err
+	w.value(v.Properties)
+	w.Truncate(w.Len() - 1)
+	joint := w.Len()
+	w.value(v.attributes())
+	w.Bytes()[joint] = ','
+}
+
+// jsonWriter puts values one after another, without the check of each that a
+// MarshalJSON costs.
+type jsonWriter struct {
+	bytes.Buffer
+	enc *json.Encoder
+	err error
+}
+
+func newJSONWriter(b []byte) *jsonWriter {
+	w := &jsonWriter{Buffer: *bytes.NewBuffer(b)}
+	w.enc = json.NewEncoder(&w.Buffer)
+	w.enc.SetEscapeHTML(false)
+	return w
+}
+
+func (w *jsonWriter) value(v any) {
+	if err := w.enc.Encode(v); err != nil {
+		w.err = err
+		return
 	}
-	properties[len(properties)-1] = ','
-	return append(properties, attributes[1:]...), nil
+	w.Truncate(w.Len() - 1) // the line's end
 }
 
 func (v imageView) attributes() attributesView {

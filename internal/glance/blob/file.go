@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"nacre/internal/oslo/uuid"
 )
 
@@ -143,10 +145,22 @@ func object(e fs.DirEntry, unfinished bool) (Object, bool) {
 type fileWriter struct {
 	file        *os.File
 	path, final string
+
+	size, begun int64 // bytes written; of these, on their way to the disk
 }
 
+// stride is how many bytes are sent to the disk at a time.
+const stride = 8 << 20
+
+// Write has the disk begin at once with what it will have to keep, so that
+// Commit need not wait for all of it. Systems that cannot do so wait.
 func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.file.Write(p)
+	w.size += int64(n)
+	if w.size-w.begun >= stride {
+		_ = unix.SyncFileRange(int(w.file.Fd()), w.begun, w.size-w.begun, unix.SYNC_FILE_RANGE_WRITE)
+		w.begun = w.size
+	}
 	return n, kindOf(err)
 }
 
