@@ -348,6 +348,13 @@ func (c *Claims) Held(serverID string) string {
 	return c.claims[serverID].provider
 }
 
+// Providers is how many hosts have said what they hold.
+func (c *Claims) Providers() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.providers)
+}
+
 // Count is how many claims there are.
 func (c *Claims) Count() int {
 	c.mu.Lock()

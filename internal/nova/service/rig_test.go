@@ -74,13 +74,13 @@ func (r *rig) serve() (stop func()) {
 	return stop
 }
 
-// known waits until hosts have reported.
+// known waits until hosts have reported, and Placement was told.
 func (r *rig) known(hosts int) {
 	r.t.Helper()
 	r.eventually("hosts report", func() bool {
 		list, err := r.store.HostStates(r.ctx)
 		r.must(err)
-		return len(list) == hosts
+		return len(list) == hosts && r.claims.Providers() == hosts
 	})
 }
 

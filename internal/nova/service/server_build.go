@@ -162,6 +162,9 @@ func (s *Service) spawn(ctx context.Context, st *serverCreate) error {
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
+		if errors.Is(err, messaging.ErrNobody) && flow.Attempt(ctx) < hostAttempts {
+			return awaitHost(ctx, err)
+		}
 		s.log.WarnContext(ctx, "host failed to build a server", "server", srv.ID, "host", srv.Host, "error", err)
 		if f, ok := fault.Of(err); ok && f.Status < 500 {
 			return aborted(srv, err)
@@ -270,7 +273,7 @@ func (s *Service) letRun(ctx context.Context, serverID string) error {
 	}
 	_, err = rpcapi.Power.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host),
 		rpcapi.PowerRequest{ServerID: srv.ID, Verb: rpcapi.PowerUnpause, Fence: flow.Fence(ctx)})
-	return err
+	return awaitHost(ctx, err)
 }
 
 // markActive ends the build.

@@ -117,6 +117,25 @@ func TestBuildMovesOn(t *testing.T) {
 	}
 }
 
+// A host that does not answer is starting again: its server waits for it.
+func TestBuildAwaitsItsHost(t *testing.T) {
+	r := newRig(t)
+	r.serve()
+	host, stop := novatest.Host(t, r.bus, "fake1")
+	r.known(1)
+	stop()
+	id := r.create().ID
+	r.eventually("nobody answers for the host", func() bool {
+		n, err := db.Scan[int](r.ctx, r.store.DB(), "SELECT COUNT(*) FROM nacre_flows WHERE attempts > 0")
+		r.must(err)
+		return n[0] == 1
+	})
+	novatest.Serve(t, r.bus, "fake1", host, novatest.AgentConfig{})
+	if srv := r.settled(id); srv.Status() != "ACTIVE" || srv.Host != "fake1" {
+		t.Errorf("%s on %q, fault %v", srv.Status(), srv.Host, srv.Fault)
+	}
+}
+
 // Fifty creates race for a quota of ten, on every engine.
 func TestQuotaRace(t *testing.T) {
 	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) {

@@ -294,7 +294,7 @@ func (s *Service) changePorts(ctx context.Context, serverID string, change func(
 }
 
 func (s *Service) plug(ctx context.Context, st *serverInterface) error {
-	return s.tellHost(ctx, st, rpcapi.AttachInterface.Call)
+	return awaitHost(ctx, s.tellHost(ctx, st, rpcapi.AttachInterface.Call))
 }
 
 func (s *Service) unplug(ctx context.Context, st *serverInterface) error {

@@ -138,8 +138,16 @@ func (s *Service) powerFlow(name string) flow.Flow[serverPower] {
 	}
 }
 
-// powerAttempts is how often a host that nobody answers for is tried.
-const powerAttempts = 5
+// hostAttempts is how often a host that nobody answers for is asked again, for half a minute in all.
+const hostAttempts = 5
+
+// awaitHost has the step run again while nobody answers for its host: that may be starting.
+func awaitHost(ctx context.Context, err error) error {
+	if errors.Is(err, messaging.ErrNobody) && flow.Attempt(ctx) < hostAttempts {
+		return flow.Retry(err, time.Second<<flow.Attempt(ctx))
+	}
+	return err
+}
 
 // power has the host do it.
 func (s *Service) power(ctx context.Context, st *serverPower) error {
@@ -161,10 +169,8 @@ func (s *Service) power(ctx context.Context, st *serverPower) error {
 		req.Guest = &guest
 	}
 	reply, err := rpcapi.Power.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host), req)
-	if errors.Is(err, messaging.ErrNobody) && flow.Attempt(ctx) < powerAttempts {
-		return flow.Retry(err, time.Second<<flow.Attempt(ctx))
-	} else if err != nil {
-		return err
+	if err != nil {
+		return awaitHost(ctx, err)
 	}
 	st.Power = reply.Power
 	return nil

@@ -12,7 +12,6 @@ import (
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/flow"
-	"nacre/internal/oslo/messaging"
 )
 
 // ServerRebuild is what a rebuild makes of a server.
@@ -200,10 +199,7 @@ func (s *Service) destroyForRebuild(ctx context.Context, st *serverRebuild) erro
 		return flow.Permanent(fault.BadRequest("The current driver does not support preserving ephemeral partitions."))
 	}
 	_, err = rpcapi.Destroy.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host), rpcapi.DestroyRequest{ServerID: srv.ID, Fence: flow.Fence(ctx)})
-	if errors.Is(err, messaging.ErrNobody) && flow.Attempt(ctx) < powerAttempts {
-		return flow.Retry(err, time.Second<<flow.Attempt(ctx))
-	}
-	return err
+	return awaitHost(ctx, err)
 }
 
 // respawn has the host make the guest from the new image.
@@ -225,7 +221,7 @@ func (s *Service) respawn(ctx context.Context, st *serverRebuild) error {
 	req.Paused = waits && len(srv.NetworkInfo) > 0
 	reply, err := rpcapi.Spawn.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host), req)
 	if err != nil {
-		return err
+		return awaitHost(ctx, err)
 	}
 	st.Waits, st.AdminPass, st.Files, st.RootDevice = reply.Paused, "", nil, reply.RootDeviceName
 	st.Power = nova.PowerRunning
@@ -265,7 +261,7 @@ func (s *Service) stopRebuilt(ctx context.Context, st *serverRebuild) error {
 	reply, err := rpcapi.Power.Call(ctx, s.bus, rpcapi.ComputeTopic(srv.Host),
 		rpcapi.PowerRequest{ServerID: srv.ID, Verb: rpcapi.PowerStop, Grace: s.cfg.ShutdownTimeout, Fence: flow.Fence(ctx)})
 	st.Power = reply.Power
-	return err
+	return awaitHost(ctx, err)
 }
 
 func (s *Service) settleRebuild(ctx context.Context, st *serverRebuild) error {
