@@ -149,6 +149,9 @@ var scenes = map[string]scene{
 	"server_delete":           {active, (*fleet).delete, ""},
 	"server_power":            {active, func(f *fleet, name string) { f.act(name, map[string]any{"os-stop": nil}) }, "SHUTOFF"},
 	"server_reboot_hard":      {active, func(f *fleet, name string) { f.act(name, map[string]any{"reboot": map[string]string{"type": "HARD"}}) }, "ACTIVE"},
+	"server_rebuild": {active, func(f *fleet, name string) {
+		f.act(name, map[string]any{"rebuild": map[string]string{"imageRef": f.image}})
+	}, "ACTIVE"},
 	"server_attach_interface": {active, (*fleet).plug, "ACTIVE"},
 	"server_detach_interface": {func(f *fleet, name string) {
 		active(f, name)
