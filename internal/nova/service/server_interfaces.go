@@ -57,8 +57,9 @@ func (s *Service) Interface(ctx context.Context, srv nova.Server, portID string)
 // serverInterface is the state of the flows that plug and unplug a port.
 type serverInterface struct {
 	ServerID string              `json:"server_id"`
-	Want     nova.NetworkRequest `json:"want,omitzero"` // of an attachment
-	VIF      nova.VIF            `json:"vif"`           // known from the start for a detachment
+	Want     nova.NetworkRequest `json:"want,omitzero"`   // of an attachment
+	Known    []string            `json:"known,omitempty"` // the server's ports before that
+	VIF      nova.VIF            `json:"vif"`             // known from the start for a detachment
 	EventID  string              `json:"event_id,omitempty"`
 }
 
@@ -125,9 +126,14 @@ func (s *Service) startPlugging(ctx context.Context, start flow.Starter[serverIn
 					return errors.Join(err, db.ErrDuplicate)
 				}
 			}
+			now, err := tx.Server(ctx, srv.ID)
+			if err != nil {
+				return notFound(err, srv.ID)
+			}
 			if err := tx.BeginAction(ctx, srv.ID, action); err != nil {
 				return err
 			}
+			st.Known = portIDs(now.NetworkInfo)
 			return start.Start(ctx, tx.Tx, srv.ID, st)
 		})
 		if !errors.Is(err, db.ErrDuplicate) {
@@ -218,7 +224,16 @@ func (s *Service) detachFlow() flow.Flow[serverInterface] {
 	}
 }
 
-// ensurePort makes or binds the port. It asks for the server's other ports too, so that the new one is told from them.
+func portIDs(vifs []nova.VIF) []string {
+	ids := make([]string, len(vifs))
+	for i, v := range vifs {
+		ids[i] = v.PortID
+	}
+	return ids
+}
+
+// ensurePort makes or binds the port. It asks for the ports that the server had before, so that the new one is told
+// from them: after a crash the row may know of that, too, for it follows what Neutron says.
 func (s *Service) ensurePort(ctx context.Context, st *serverInterface) error {
 	srv, err := s.store.Server(ctx, st.ServerID)
 	if err != nil {
@@ -229,7 +244,7 @@ func (s *Service) ensurePort(ctx context.Context, st *serverInterface) error {
 	}
 	var wants []nova.NetworkRequest
 	for _, v := range srv.NetworkInfo {
-		if v.PortID != st.Want.PortID {
+		if v.PortID != st.Want.PortID && slices.Contains(st.Known, v.PortID) {
 			wants = append(wants, nova.NetworkRequest{PortID: v.PortID})
 		}
 	}
@@ -242,7 +257,7 @@ func (s *Service) ensurePort(ctx context.Context, st *serverInterface) error {
 }
 
 // dropPort deletes the port, or frees one that was there before. After a crash before the port was recorded it is what
-// the server has on that network and does not know of.
+// the server has on that network and did not have before.
 func (s *Service) dropPort(ctx context.Context, st *serverInterface) error {
 	if st.VIF.PortID != "" {
 		return s.networks.DeletePort(ctx, st.VIF.PortID, !st.VIF.Created)
@@ -256,7 +271,7 @@ func (s *Service) dropPort(ctx context.Context, st *serverInterface) error {
 	}
 	vifs, err := s.networks.VIFs(ctx, srv)
 	for _, v := range vifs {
-		if _, known := srv.VIF(v.PortID); !known && v.NetworkID == st.Want.NetworkID {
+		if !slices.Contains(st.Known, v.PortID) && v.NetworkID == st.Want.NetworkID {
 			err = errors.Join(err, s.networks.DeletePort(ctx, v.PortID, false))
 		}
 	}

@@ -1,11 +1,13 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"testing"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/novatest"
+	"nacre/internal/nova/store"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/flow/flowtest"
@@ -137,7 +139,30 @@ func TestAttachFlow(t *testing.T) {
 			}
 		}
 		return flowtest.World[serverInterface]{DB: r.store.DB(), Flow: r.attachFlow(),
-			State: serverInterface{ServerID: srv.ID, Want: nova.NetworkRequest{NetworkID: novatest.NetworkID}},
+			State: serverInterface{ServerID: srv.ID, Want: nova.NetworkRequest{NetworkID: novatest.NetworkID}, Known: portIDs(srv.NetworkInfo)},
 			Done:  check(2), Undone: check(1)}
 	})
+}
+
+// A process that is lost after it made the port leaves one that the server's row may learn of before the step runs
+// again: it is the same port then, and the one that an undo deletes.
+func TestAttachKnowsItsPortAgain(t *testing.T) {
+	r := newRig(t)
+	r.serve()
+	novatest.Host(t, r.bus, "fake1")
+	r.known(1)
+	srv := r.settled(r.create().ID)
+	r.must(r.store.Tx(r.ctx, func(ctx context.Context, tx *store.Tx) error { return tx.BeginAction(ctx, srv.ID, "attach_interface") }))
+	recorded := serverInterface{ServerID: srv.ID, Want: nova.NetworkRequest{NetworkID: novatest.NetworkID}, Known: portIDs(srv.NetworkInfo)}
+	lost, again, undone := recorded, recorded, recorded
+	r.must(r.ensurePort(r.ctx, &lost))
+	r.must(r.RefreshNetworks(r.ctx, srv))
+	r.must(r.ensurePort(r.ctx, &again))
+	if all, _ := r.networks.Ports(); all != 2 || again.VIF.PortID != lost.VIF.PortID {
+		t.Errorf("%d ports; it was %s and is %s", all, lost.VIF.PortID, again.VIF.PortID)
+	}
+	r.must(r.dropPort(r.ctx, &undone))
+	if all, _ := r.networks.Ports(); all != 1 {
+		t.Errorf("%d ports are left", all)
+	}
 }
