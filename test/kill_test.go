@@ -144,11 +144,11 @@ func (f *fleet) ports(name string) (ids []string) {
 
 // scenes by flow. An undo happens to a server whose image is broken.
 var scenes = map[string]scene{
-	"server_create":           {nothing, func(f *fleet, name string) { f.create(name, f.image) }, "ACTIVE"},
-	"server_create undo":      {nothing, func(f *fleet, name string) { f.create(name, f.broken) }, "ERROR"},
-	"server_delete":           {active, (*fleet).delete, ""},
-	"server_power":            {active, func(f *fleet, name string) { f.act(name, map[string]any{"os-stop": nil}) }, "SHUTOFF"},
-	"server_reboot_hard":      {active, func(f *fleet, name string) { f.act(name, map[string]any{"reboot": map[string]string{"type": "HARD"}}) }, "ACTIVE"},
+	"server_create":      {nothing, func(f *fleet, name string) { f.create(name, f.image) }, "ACTIVE"},
+	"server_create undo": {nothing, func(f *fleet, name string) { f.create(name, f.broken) }, "ERROR"},
+	"server_delete":      {active, (*fleet).delete, ""},
+	"server_power":       {active, func(f *fleet, name string) { f.act(name, map[string]any{"os-stop": nil}) }, "SHUTOFF"},
+	"server_reboot_hard": {active, func(f *fleet, name string) { f.act(name, map[string]any{"reboot": map[string]string{"type": "HARD"}}) }, "ACTIVE"},
 	"server_rebuild": {active, func(f *fleet, name string) {
 		f.act(name, map[string]any{"rebuild": map[string]string{"imageRef": f.image}})
 	}, "ACTIVE"},

@@ -41,7 +41,7 @@ var notFound = map[string]struct{ typ, sentence string }{
 	"security_group":      {"SecurityGroupNotFound", "Security group %s does not exist"},
 	"security_group_rule": {"SecurityGroupRuleNotFound", "Security group rule %s does not exist"},
 	"agent":               {"AgentNotFound", "Agent %s could not be found."},
-	"rbac_policy":         {"RbacPolicyNotFound", "RBAC policy with ID %s not found"},
+	"rbac_policy":         {"RbacPolicyNotFound", "RBAC policy of type unknown with ID %s not found"},
 }
 
 // OverQuota names the kinds of which the project has too many.

@@ -5,7 +5,11 @@
 package api
 
 import (
+	"net/http"
+	"strings"
+
 	"nacre/internal/glance/service"
+	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/policy"
 )
@@ -22,8 +26,18 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		Name: "glance", Type: "image", Prefix: "/v2", AdminRule: "context_is_admin",
 		Roots: a.versionRoutes(), Table: a.routes(), Rules: baseRules,
 		Fault: failure, Malformed: malformed, NotFound: a.notFound, NotAllowed: notAllowed,
-		Unauthorized: unauthorized, Forbidden: a.forbidden,
+		Unauthorized: unauthorized, Forbidden: a.forbidden, Admit: bodiless,
 	}, d)
+}
+
+// bodiless refuses a body where none is expected: what it asks for would be dropped.
+func bodiless(c *httpapi.Call) error {
+	reads := c.Route.Method == http.MethodPatch || c.Route.Path == "/images" || strings.HasPrefix(c.Route.Path, "/images/{image_id}/members") &&
+		(c.Route.Method == http.MethodPost || c.Route.Method == http.MethodPut)
+	if len(c.Body) > 0 && !reads {
+		return fault.BadRequest("A body is not expected with this request.")
+	}
+	return nil
 }
 
 func (a *API) routes() httpapi.Table {

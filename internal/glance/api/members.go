@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 
 	"nacre/internal/glance"
@@ -18,16 +19,26 @@ func (a *API) memberRoutes() httpapi.Table {
 			Do:   httpapi.On(find, a.listMembers)},
 		{Method: "POST", Path: "/images/{image_id}/members", Status: 200,
 			Rule: policy.Rule{Name: "add_member", Check: ownImage, Scope: scope},
-			Do:   httpapi.On(find, a.addMember)},
+			Do:   httpapi.OnCall(after(memberOf, find), a.addMember)},
 		{Method: "GET", Path: "/images/{image_id}/members/{member_id}", Status: 200,
 			Rule: policy.Rule{Name: "get_member", Check: ownMembers, Scope: scope},
 			Do:   httpapi.On(find, a.showMember)},
 		{Method: "PUT", Path: "/images/{image_id}/members/{member_id}", Status: 200,
 			Rule: policy.Rule{Name: "modify_member", Check: "rule:context_is_admin or (role:member and project_id:%(member_id)s)", Scope: scope},
-			Do:   httpapi.On(find, a.answerMember)},
+			Do:   httpapi.OnCall(after(statusOf, find), a.answerMember)},
 		{Method: "DELETE", Path: "/images/{image_id}/members/{member_id}", Status: 204,
 			Rule: policy.Rule{Name: "delete_member", Check: ownImage, Scope: scope},
 			Do:   httpapi.On(find, a.deleteMember)},
+	}
+}
+
+// after finds the image of a call once its body was looked at.
+func after(read func(*httpapi.Call) (string, error), find func(context.Context, string) (glance.Image, error)) func(*httpapi.Call) (glance.Image, error) {
+	return func(c *httpapi.Call) (glance.Image, error) {
+		if _, err := read(c); err != nil {
+			return glance.Image{}, err
+		}
+		return find(c.Ctx(), c.Param("image_id"))
 	}
 }
 

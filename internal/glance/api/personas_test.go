@@ -67,12 +67,14 @@ func ask(t *testing.T, cloud *cloud, as string, row httpapi.Route) answer {
 	} else {
 		header["Content-Type"] = "application/octet-stream"
 	}
-	body := "{}"
+	body := ""
 	switch {
-	case strings.HasSuffix(row.Path, "/members"):
+	case row.Method == "POST" && strings.HasSuffix(row.Path, "/members"):
 		body = `{"member": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}`
-	case strings.HasSuffix(row.Path, "{member_id}"):
+	case row.Method == "PUT" && strings.HasSuffix(row.Path, "{member_id}"):
 		body = `{"status": "accepted"}`
+	case row.Method == "POST" && row.Path == "/v2/images":
+		body = "{}"
 	case row.Method == "PATCH":
 		body, header["Content-Type"] = `[{"op": "replace", "path": "/name", "value": "y"}]`, "application/openstack-images-v2.1-json-patch"
 	}

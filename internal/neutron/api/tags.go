@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"slices"
 
 	"nacre/internal/neutron"
 	"nacre/internal/neutron/attributes"
 	"nacre/internal/neutron/service"
+	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 )
 
@@ -43,14 +45,31 @@ func tagsOf[T, R any](a *API, r *resource[T, R], tags func(*T) []string) httpapi
 	one := all + "/{tag}"
 	get, update, remove := rule("get_"+r.Name+":tags"), rule("update_"+r.Name+":tags"), rule("delete_"+r.Name+":tags")
 	return httpapi.Table{
-		{Method: "GET", Path: all, Status: 200, Rule: get, Do: httpapi.OnCall(r.forShow, g.list)},
-		{Method: "PUT", Path: all, Status: 200, Rule: update, Do: httpapi.OnCall(r.forShow, g.replace)},
-		{Method: "POST", Path: all, Status: 201, Rule: update, Do: httpapi.OnCall(r.forShow, g.extend)},
-		{Method: "DELETE", Path: all, Status: 204, Rule: remove, Do: httpapi.OnCall(r.forShow, g.clear)},
-		{Method: "GET", Path: one, Status: 204, Rule: get, Do: httpapi.OnCall(r.forShow, g.has)},
-		{Method: "PUT", Path: one, Status: 201, Rule: update, Do: httpapi.OnCall(r.forShow, g.add)},
-		{Method: "DELETE", Path: one, Status: 204, Rule: remove, Do: httpapi.OnCall(r.forShow, g.drop)},
+		{Method: "GET", Path: all, Status: 200, Rule: get, Do: httpapi.OnCall(g.find, g.list)},
+		{Method: "PUT", Path: all, Status: 200, Rule: update, Do: httpapi.OnCall(g.forBody, g.replace)},
+		{Method: "POST", Path: all, Status: 201, Rule: update, Do: httpapi.OnCall(g.find, g.extend)},
+		{Method: "DELETE", Path: all, Status: 204, Rule: remove, Do: httpapi.OnCall(g.find, g.clear)},
+		{Method: "GET", Path: one, Status: 204, Rule: get, Do: httpapi.OnCall(g.find, g.has)},
+		{Method: "PUT", Path: one, Status: 201, Rule: update, Do: httpapi.OnCall(g.find, g.add)},
+		{Method: "DELETE", Path: one, Status: 204, Rule: remove, Do: httpapi.OnCall(g.find, g.drop)},
 	}
+}
+
+// find finds what the tags are of; the 404 is one of its own.
+func (g tagger[T, R]) find(c *httpapi.Call) (owned[T], error) {
+	o, err := g.r.forShow(c)
+	if fault.Is(err, http.StatusNotFound) {
+		err = fault.NotFound("Resource %s %s could not be found.", g.r.Collection, c.Param(g.r.Name+"_id")).As("TagResourceNotFound").Cause(err)
+	}
+	return o, err
+}
+
+// forBody is find for a list of tags, which is looked at first.
+func (g tagger[T, R]) forBody(c *httpapi.Call) (owned[T], error) {
+	if _, err := sent(c); err != nil {
+		return owned[T]{}, err
+	}
+	return g.find(c)
 }
 
 func (g tagger[T, R]) list(_ *httpapi.Call, o owned[T]) (tagList, error) {

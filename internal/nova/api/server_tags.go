@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"net/http"
 	"net/url"
 	"slices"
@@ -20,10 +21,11 @@ func (a *API) tagRoutes() httpapi.Table {
 		{Method: "GET", Path: all, Status: 200, Min: "2.26", Rule: rule(named("index"), reader), Do: httpapi.On(a.svc.Server, a.listTags)},
 		{Method: "PUT", Path: all, Status: 200, Min: "2.26", Rule: rule(named("update_all"), member),
 			Bodies: httpapi.Schemas{"2.26": "server_tags_update_all.json"}, Do: httpapi.OnJSON(a.svc.Server, a.replaceTags)},
-		{Method: "DELETE", Path: all, Status: 204, Min: "2.26", Rule: rule(named("delete_all"), member), Do: httpapi.On(a.svc.Server, a.deleteTags)},
+		{Method: "DELETE", Path: all, Status: 204, Min: "2.26", Rule: rule(named("delete_all"), member), Do: httpapi.On(a.mappedServer, a.deleteTags)},
 		{Method: "GET", Path: one, Status: 204, Min: "2.26", Rule: rule(named("show"), reader), Do: httpapi.On(a.svc.Server, a.showTag)},
-		{Method: "PUT", Path: one, Status: 201, Min: "2.26", Rule: rule(named("update"), member), Do: httpapi.On(a.svc.Server, a.addTag)},
-		{Method: "DELETE", Path: one, Status: 204, Min: "2.26", Rule: rule(named("delete"), member), Do: httpapi.On(a.svc.Server, a.deleteTag)},
+		{Method: "PUT", Path: one, Status: 201, Min: "2.26", Rule: rule(named("update"), member),
+			Bodies: httpapi.Schemas{"2.26": "server_tag_update.json"}, Do: httpapi.OnCall(a.forTag, a.addTag)},
+		{Method: "DELETE", Path: one, Status: 204, Min: "2.26", Rule: rule(named("delete"), member), Do: httpapi.On(a.mappedServer, a.deleteTag)},
 	}
 }
 
@@ -49,6 +51,16 @@ func (a *API) showTag(c *httpapi.Call, srv nova.Server) (httpapi.None, error) {
 		return httpapi.None{}, fault.NotFound("Server %s has no tag '%s'", srv.ID, tag)
 	}
 	return httpapi.None{}, nil
+}
+
+// forTag refuses a body: the tag is in the path.
+func (a *API) forTag(c *httpapi.Call) (nova.Server, error) {
+	if len(bytes.TrimSpace(c.Body)) > 0 {
+		if err := c.CheckBody("server_tag_update.json", c.Body); err != nil {
+			return nova.Server{}, err
+		}
+	}
+	return a.svc.Server(c.Ctx(), c.Param("server_id"))
 }
 
 // addTag answers 201 and where the tag is, or 204 when the server had it.
