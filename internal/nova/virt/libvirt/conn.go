@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/digitalocean/go-libvirt"
@@ -69,11 +71,30 @@ func (p *pool) get(ctx context.Context) (*client, error) {
 	if p.cur != nil && p.cur.IsConnected() {
 		return p.cur, nil
 	}
-	c, err := connect(ctx, p.dial)
+	c, err := p.reconnect(ctx)
 	if err == nil {
 		p.cur = c
 	}
 	return c, err
+}
+
+// startup is how long a daemon that is started again may take until it listens.
+const startup = 20 * time.Second
+
+// reconnect opens a connection, again and again while nobody listens.
+func (p *pool) reconnect(ctx context.Context) (*client, error) {
+	for deadline := time.Now().Add(startup); ; {
+		c, err := connect(ctx, p.dial)
+		away := errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist)
+		if !away || time.Now().After(deadline) {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }
 
 // close ends the connection; the next call opens another.

@@ -159,7 +159,16 @@ func TestDaemonDies(t *testing.T) {
 	heard := make(chan string, 100)
 	go d.Watch(t.Context(), func(id string) { heard <- id })
 	<-heard
-	before := restart(t, dir, syscall.SIGKILL)
+	patient := make(chan error, 1)
+	before := restart(t, dir, syscall.SIGKILL, func() {
+		go func() {
+			_, err := d.Guest(t.Context(), g.ID)
+			patient <- err
+		}()
+	})
+	if err := <-patient; err != nil {
+		t.Errorf("asked while there was no daemon: %v", err)
+	}
 	if s, err := d.Guest(t.Context(), g.ID); err != nil || s.Power != virt.Running {
 		t.Fatalf("after the daemon was killed: %+v %v", s, err)
 	}
@@ -169,7 +178,7 @@ func TestDaemonDies(t *testing.T) {
 	must(t, d.Power(t.Context(), g.ID, virt.Paused, 0))
 	must(t, d.Power(t.Context(), g.ID, virt.Shutdown, 0))
 	must(t, os.Remove(filepath.Join(dir, "libvirt/etc/qemu/instance-dies.xml")))
-	if after := restart(t, dir, syscall.SIGTERM); after == before {
+	if after := restart(t, dir, syscall.SIGTERM, func() {}); after == before {
 		t.Error("the daemon was not replaced")
 	}
 	all, err := d.Guests(t.Context())
@@ -186,8 +195,8 @@ func TestDaemonDies(t *testing.T) {
 	}
 }
 
-// restart ends the private libvirtd and starts another; it returns the process that ended.
-func restart(t *testing.T, dir string, signal syscall.Signal) int {
+// restart ends the private libvirtd, calls down and starts another; it returns the process that ended.
+func restart(t *testing.T, dir string, signal syscall.Signal, down func()) int {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(dir, "libvirt/libvirtd.pid"))
 	must(t, err)
@@ -197,6 +206,7 @@ func restart(t *testing.T, dir string, signal syscall.Signal) int {
 	for deadline := time.Now().Add(time.Minute); syscall.Kill(pid, 0) == nil && time.Now().Before(deadline); {
 		time.Sleep(10 * time.Millisecond)
 	}
+	down()
 	_, err = libvirtd.Start(t.Context(), libvirtd.Config{StateDir: dir, Use: libvirtd.Private})
 	must(t, err)
 	return pid
