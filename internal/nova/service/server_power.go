@@ -74,7 +74,7 @@ func (s *Service) changePower(ctx context.Context, srv nova.Server, t nova.Trans
 	if err := refusal(srv, string(t.Verb), t.From, t.Tasks, true); err != nil {
 		return err
 	}
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := s.onceIdle(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.SetTask(ctx, srv.ID, store.Expect{VM: t.From, Tasks: t.Tasks}, t.Task); err != nil {
 			return err
 		}
@@ -90,6 +90,26 @@ func (s *Service) changePower(ctx context.Context, srv nova.Server, t nova.Trans
 	}
 	s.wakeConductor(ctx)
 	return nil
+}
+
+// How long a call waits for the end of the server's last flow, and how often it looks.
+const (
+	idlePatience = 5 * time.Second
+	idlePoll     = 5 * time.Millisecond
+)
+
+// onceIdle runs a transaction that starts a flow, again while the one before is not over: its last step has already
+// told the client that the server is ready for more.
+func (s *Service) onceIdle(ctx context.Context, start func(ctx context.Context, tx *store.Tx) error) error {
+	for deadline := s.clock.Now().Add(idlePatience); ; {
+		err := s.store.Tx(ctx, start)
+		if !errors.Is(err, db.ErrDuplicate) || s.clock.Now().After(deadline) {
+			return err
+		}
+		if err := pause(ctx, idlePoll); err != nil {
+			return err
+		}
+	}
 }
 
 // startPower begins the flow; a hard reboot ends what else is going on.

@@ -3,7 +3,9 @@ package service
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
+	"time"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/novatest"
@@ -28,6 +30,35 @@ func active(t *testing.T, opts ...novatest.HostOption) (*rig, *fake.Driver, nova
 		t.Fatalf("%s: %v", srv.Status(), srv.Fault)
 	}
 	return r, host, srv
+}
+
+// Who sees a server SHUTOFF may start it, though the flow that stopped it has not ended yet.
+func TestActionWaitsForTheEndOfTheLast(t *testing.T) {
+	reached, release := make(chan struct{}), make(chan struct{})
+	r := newRig(t, func(d *Deps) {
+		var once sync.Once
+		d.Fail = func(point string) {
+			if point == "server_power.settle.after" {
+				once.Do(func() { close(reached); <-release })
+			}
+		}
+	})
+	r.serve()
+	novatest.Host(t, r.bus, "fake1")
+	r.known(1)
+	srv := r.settled(r.create().ID)
+	r.must(r.StopServer(r.ctx, srv))
+	<-reached
+	if now := r.server(srv.ID); now.Status() != "SHUTOFF" || now.TaskState != "" {
+		t.Fatalf("%s %q", now.Status(), now.TaskState)
+	}
+	time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	if err := r.StartServer(r.ctx, r.server(srv.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if now := r.settled(srv.ID); now.Status() != "ACTIVE" {
+		t.Errorf("%s %v", now.Status(), now.Fault)
+	}
 }
 
 func TestPowerActions(t *testing.T) {

@@ -65,7 +65,7 @@ func (s *Service) RebuildServer(ctx context.Context, srv nova.Server, req *Serve
 	if err != nil {
 		return srv, err
 	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err = s.onceIdle(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
 		if err := tx.SetTask(ctx, srv.ID, rebuildable, nova.Rebuilding); err != nil {
 			return err
 		}
