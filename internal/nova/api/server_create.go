@@ -342,14 +342,20 @@ func injected(list []personality) (files []nova.InjectedFile, err error) {
 	return files, nil
 }
 
-// hints reads the scheduler hints, under either name.
+// hints reads the scheduler hints, under either name. There are no groups yet;
+// a hint that the scheduler has no check for is kept and means nothing to it.
 func hints(body serverCreate, w *nova.Wishes) error {
 	w.Hints = body.Hints
 	if w.Hints == nil {
 		w.Hints = body.OldHints
 	}
-	if group, ok := w.Hints["group"].(string); ok {
+	switch group := w.Hints["group"].(type) {
+	case string:
 		return fault.BadRequest("Instance group %s could not be found.", group)
+	case []any:
+		if len(group) > 0 {
+			return fault.BadRequest("Instance group %v could not be found.", group[0])
+		}
 	}
 	return nil
 }

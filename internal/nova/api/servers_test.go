@@ -184,3 +184,114 @@ func TestCreateServerRefusals(t *testing.T) {
 		})
 	}
 }
+
+// TestSchedulerHints honours the hints that there is a check for, refuses what
+// names nothing, and takes all others as the original does.
+func TestSchedulerHints(t *testing.T) {
+	e := newEstate(t)
+	const none = "00000000-0000-0000-0000-000000000000"
+	post := func(hints string) cloudtest.Answer {
+		return e.As(cloudtest.Member).Compute("2.93").Post("/servers", fmt.Sprintf(`{"server": {"name": "x", "flavorRef": "t", "imageRef": %q, "networks": "none"},
+			"os:scheduler_hints": %s}`, e.image, hints))
+	}
+	hosts := func(hints string) string {
+		var s serverDoc
+		post(hints).Want(202).Into(&s)
+		id := s.Server.ID
+		cloudtest.Until(t, "server is built", time.Minute, func() bool {
+			s = serverDoc{}
+			e.As(cloudtest.Member).Compute("2.93").Get("/servers/" + id).Want(200).Into(&s)
+			return s.Server.Status != "BUILD"
+		})
+		if s.Server.Status != "ACTIVE" {
+			return s.Server.Status
+		}
+		return s.Server.HostID
+	}
+	e.As(cloudtest.Admin).Compute("2.93").Put("/os-quota-sets/"+e.IDs["one"], `{"quota_set": {"instances": -1}}`).Want(200)
+	first := e.create(`"networks": "none"`)
+	for _, key := range []string{fmt.Sprintf("%q", first.Server.ID), fmt.Sprintf("[%q]", first.Server.ID)} {
+		if at := hosts(`{"same_host": ` + key + `}`); at != first.Server.HostID {
+			t.Errorf("same_host %s: %s, not %s", key, at, first.Server.HostID)
+		}
+		if at := hosts(`{"different_host": ` + key + `}`); at == first.Server.HostID || at == "ERROR" {
+			t.Errorf("different_host %s: %s", key, at)
+		}
+	}
+	if at := hosts(`{"same_host": "` + none + `"}`); at != "ERROR" {
+		t.Errorf("the same host as no server: %s", at)
+	}
+	for _, ignored := range []string{`{"query": ["=", "$free_ram_mb", 1]}`, `{"query": "[]"}`, `{"build_near_host_ip": "192.0.2.1", "cidr": "/24"}`,
+		`{"different_cell": "c"}`, `{"target_cell": "c"}`, `{"nobody_knows": {"it": 1}}`} {
+		answer := post(ignored)
+		if strings.Contains(ignored, `"query": [`) {
+			answer.Want(400, "Invalid input for field/attribute query") // a list is no type of it
+			continue
+		}
+		answer.Want(202)
+	}
+	for hints, want := range map[string]string{
+		`{"group": "` + none + `"}`:         "Instance group " + none + " could not be found.",
+		`{"group": ["` + none + `"]}`:       "Instance group " + none + " could not be found.",
+		`{"group": "x"}`:                    "Invalid input for field/attribute group",
+		`{"different_host": "x"}`:           "Invalid input for field/attribute different_host",
+		`{"same_host": ["x"]}`:              "Invalid input for field/attribute 0",
+		`{"build_near_host_ip": "nowhere"}`: "Invalid input for field/attribute build_near_host_ip",
+		`{"cidr": "24"}`:                    "Invalid input for field/attribute cidr",
+		`[]`:                                "is not of type 'object'",
+	} {
+		post(hints).Want(400, want)
+	}
+}
+
+// TestEveryFieldCounts creates with every field that a member may send, and
+// finds each of them again.
+func TestEveryFieldCounts(t *testing.T) {
+	e := newEstate(t)
+	member := e.As(cloudtest.Member)
+	member.Compute("2.93").Post("/os-keypairs", `{"keypair": {"name": "k", "type": "ssh", "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB4Si7oXfiYrz8zxPjXuJRRR8JmL9qzZBQkVsSnKXo3w me"}}`).Want(201)
+	member.Network().Post("/security-groups", `{"security_group": {"name": "open"}}`).Want(201)
+	var made struct {
+		ReservationID string `json:"reservation_id"`
+	}
+	member.Compute("2.93").Post("/servers", fmt.Sprintf(`{"server": {"name": "vm", "flavorRef": "t", "imageRef": %q, "networks": [{"uuid": %q, "tag": "nic"}],
+		"key_name": "k", "security_groups": [{"name": "open"}], "user_data": "aGVsbG8=", "config_drive": true, "metadata": {"a": "b"}, "min_count": 1, "max_count": 2,
+		"availability_zone": "nova", "adminPass": "of my own", "accessIPv4": "192.0.2.7", "accessIPv6": "2001:db8::7", "OS-DCF:diskConfig": "AUTO",
+		"return_reservation_id": true, "description": "d", "tags": ["t"]}}`, e.image, e.net)).Want(202).Into(&made)
+	var list struct {
+		Servers []struct{ ID, Status string }
+	}
+	cloudtest.Until(t, "both are built", time.Minute, func() bool {
+		member.Compute("2.93").Get("/servers/detail?reservation_id=" + made.ReservationID).Want(200).Into(&list)
+		return len(list.Servers) == 2 && list.Servers[0].Status == "ACTIVE" && list.Servers[1].Status == "ACTIVE"
+	})
+	for _, s := range list.Servers {
+		member.Compute("2.93").Get("/servers/"+s.ID).Want(200, `"name":"vm-`, `"key_name":"k"`, `"name":"open"`, `"config_drive":"True"`, `"metadata":{"a":"b"}`,
+			`"OS-EXT-AZ:availability_zone":"nova"`, `"accessIPv4":"192.0.2.7"`, `"accessIPv6":"2001:db8::7"`, `"OS-DCF:diskConfig":"AUTO"`, `"description":"d"`, `"tags":["t"]`,
+			`"original_name":"tiny"`, e.image)
+		e.As(cloudtest.Admin).Compute("2.93").Get("/servers/"+s.ID).Want(200, `"OS-EXT-SRV-ATTR:user_data":"aGVsbG8="`, `"OS-EXT-SRV-ATTR:reservation_id":"`+made.ReservationID+`"`,
+			`"OS-EXT-SRV-ATTR:hostname":"vm-`)
+	}
+	var named struct{ Server struct{ ID string } }
+	member.Compute("2.90").Post("/servers", fmt.Sprintf(`{"server": {"name": "vm", "flavorRef": "t", "imageRef": %q, "networks": "none", "hostname": "apart"}}`, e.image)).
+		Want(202, `"adminPass"`).Into(&named)
+	e.As(cloudtest.Admin).Compute("2.90").Get("/servers/"+named.Server.ID).Want(200, `"OS-EXT-SRV-ATTR:hostname":"apart"`)
+	for version, fields := range map[string]string{
+		"2.1":  `"nacre": 1`,
+		"2.93": `"nacre": 1`,
+		"2.36": `"networks": "auto"`,                              // since 2.37
+		"2.18": `"description": "d"`,                              // since 2.19
+		"2.51": `"tags": ["t"]`,                                   // since 2.52
+		"2.73": `"host": "h"`,                                     // since 2.74
+		"2.89": `"hostname": "h"`,                                 // since 2.90
+		"2.57": `"personality": [{"path": "/p", "contents": ""}]`, // until 2.56
+	} {
+		body := fmt.Sprintf(`{"server": {"name": "vm", "flavorRef": "t", "imageRef": %q, "networks": [{"uuid": %q}], %s}}`, e.image, e.net, fields)
+		if strings.Contains(fields, "networks") {
+			body = fmt.Sprintf(`{"server": {"name": "vm", "flavorRef": "t", "imageRef": %q, %s}}`, e.image, fields)
+		}
+		if a := member.Compute(version).Post("/servers", body); a.Status != 400 {
+			t.Errorf("%s takes %s: %d %s", version, fields, a.Status, a.Body)
+		}
+	}
+}
