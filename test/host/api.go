@@ -107,6 +107,11 @@ func (h *Host) dial(ctx context.Context, network, addr string) (conn net.Conn, e
 	go func() {
 		defer close(ended)
 		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() { // by its first thread this whole process would count as one of the machine's
+			defer runtime.UnlockOSThread()
+			conn, err = h.dial(ctx, network, addr)
+			return
+		}
 		var ns *os.File
 		if ns, err = os.Open(fmt.Sprintf("/proc/%d/ns/net", h.holder.Process.Pid)); err != nil {
 			return
