@@ -40,6 +40,26 @@ func (a Attributes) SetText(name string, to *string) {
 	}
 }
 
+// SetTextOrNull puts a string or null that was given into to.
+func (a Attributes) SetTextOrNull(name string, to **string) {
+	if !a.Has(name) {
+		return
+	}
+	*to = nil
+	if s, ok := a[name].(string); ok {
+		*to = &s
+	}
+}
+
+// SetNumber puts a whole number that was given into to.
+func (a Attributes) SetNumber(name string, to *int) {
+	if n, ok := a[name].(json.Number); ok {
+		if i, err := n.Int64(); err == nil {
+			*to = int(i)
+		}
+	}
+}
+
 // SetName is SetText for a name, of which blanks at the ends are cut off.
 func (a Attributes) SetName(name string, to *string) {
 	if a.Has(name) {

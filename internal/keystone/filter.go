@@ -1,6 +1,9 @@
 package keystone
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // Filter is one condition of a list's query string: name=x or name__contains=x.
 type Filter struct {
@@ -8,6 +11,7 @@ type Filter struct {
 	Comparator string // "" equals, contains, startswith, endswith; any other passes everything
 	IgnoreCase bool
 	Value      string
+	Time       time.Time // of a date, which Comparator compares by eq, neq, lt, lte, gt, gte
 }
 
 // Filters must all hold.
@@ -59,6 +63,9 @@ func (f Filter) match(have any) bool {
 	if b, ok := have.(bool); ok {
 		return f.Comparator != "" || b == Truth(f.Value)
 	}
+	if t, ok := have.(*time.Time); ok {
+		return t != nil && f.matchTime(*t)
+	}
 	text, ok := have.(string)
 	if !ok {
 		return false
@@ -78,6 +85,26 @@ func (f Filter) match(have any) bool {
 		return strings.HasSuffix(text, want)
 	}
 	return true
+}
+
+// TimeComparators are how dates can be compared.
+var TimeComparators = []string{"eq", "neq", "lt", "lte", "gt", "gte"}
+
+func (f Filter) matchTime(have time.Time) bool {
+	n := have.Compare(f.Time)
+	switch f.Comparator {
+	case "neq":
+		return n != 0
+	case "lt":
+		return n < 0
+	case "lte":
+		return n <= 0
+	case "gt":
+		return n > 0
+	case "gte":
+		return n >= 0
+	}
+	return n == 0
 }
 
 // Truth reads a boolean of a query string: anything but a known no is yes.

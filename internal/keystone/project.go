@@ -17,10 +17,6 @@ type Project struct {
 	Extra       map[string]any `bun:"extra"`
 }
 
-// MaxProjectDepth is how many projects may lie above one another in a domain,
-// the domain included: the original's max_project_tree_depth and one more.
-const MaxProjectDepth = 6
-
 // Immutable reports whether the resource's options forbid to change or delete it.
 func Immutable(options map[string]any) bool {
 	set, _ := options["immutable"].(bool)

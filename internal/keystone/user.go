@@ -13,6 +13,7 @@ type User struct {
 	Enabled          bool           `bun:"enabled"`
 	DefaultProjectID string         `bun:"default_project_id"` // "" for none
 	PasswordHash     string         `bun:"password_hash"`      // bcrypt; "" cannot log in with a password
+	PasswordExpires  *time.Time     `bun:"password_expires_at"`
 	Options          map[string]any `bun:"options"`
 	Extra            map[string]any `bun:"extra"` // attributes of the client's own, description among them
 	CreatedAt        time.Time      `bun:"created_at"`
@@ -42,6 +43,8 @@ func (u User) Attribute(name string) any {
 		return u.DomainID
 	case "enabled":
 		return u.Enabled
+	case "password_expires_at":
+		return u.PasswordExpires
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func regionView(r keystone.Region) view {
 
 func (a *API) listRegions(c *httpapi.Call) (view, error) {
 	rows, err := a.svc.Regions(c.Ctx(), keystone.NewFilters(c.Query, "parent_region_id"))
-	return list(c, "regions", rows, regionView), err
+	return limited(c, a.svc.ListLimit("catalog"), "regions", rows, regionView), err
 }
 
 type regionBody struct {
@@ -82,7 +82,7 @@ func serviceView(s keystone.Service) view {
 
 func (a *API) listServices(c *httpapi.Call) (view, error) {
 	rows, err := a.svc.Services(c.Ctx(), keystone.NewFilters(c.Query, "type", "name"))
-	return list(c, "services", rows, serviceView), err
+	return limited(c, a.svc.ListLimit("catalog"), "services", rows, serviceView), err
 }
 
 type serviceBody struct {
@@ -127,7 +127,7 @@ func endpointView(e keystone.Endpoint) view {
 
 func (a *API) listEndpoints(c *httpapi.Call) (view, error) {
 	rows, err := a.svc.Endpoints(c.Ctx(), keystone.NewFilters(c.Query, "interface", "service_id", "region_id"))
-	return list(c, "endpoints", rows, endpointView), err
+	return limited(c, a.svc.ListLimit("catalog"), "endpoints", rows, endpointView), err
 }
 
 type endpointBody struct {

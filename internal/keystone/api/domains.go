@@ -48,7 +48,7 @@ func (a *API) listDomains(c *httpapi.Call, _ nothing) (view, error) {
 		}
 		rows = kept
 	}
-	return list(c, "domains", rows, domainView), err
+	return limited(c, a.svc.ListLimit("resource"), "domains", rows, domainView), err
 }
 
 type domainBody struct {

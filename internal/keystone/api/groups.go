@@ -76,7 +76,7 @@ func (a *API) listGroups(c *httpapi.Call, _ nothing) (view, error) {
 		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
 	}
 	rows, err := a.svc.Groups(c.Ctx(), fs)
-	return list(c, "groups", rows, groupView), err
+	return limited(c, a.svc.ListLimit("identity"), "groups", rows, groupView), err
 }
 
 type groupBody struct {
@@ -102,8 +102,12 @@ func (a *API) deleteGroup(c *httpapi.Call, g keystone.Group) (httpapi.None, erro
 }
 
 func (a *API) listUsersOfGroup(c *httpapi.Call, g keystone.Group) (view, error) {
-	rows, err := a.svc.UsersOfGroup(c.Ctx(), g.ID, keystone.NewFilters(c.Query, "domain_id", "enabled", "name"))
-	return list(c, "users", rows, userView), err
+	fs, err := userFilters(c)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.svc.UsersOfGroup(c.Ctx(), g.ID, fs)
+	return limited(c, a.svc.ListLimit("identity"), "users", rows, userView), err
 }
 
 func (a *API) checkMember(c *httpapi.Call, m keystone.Membership) (httpapi.None, error) {

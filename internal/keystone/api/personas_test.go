@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -77,6 +78,20 @@ func (p *people) makeProject(t *testing.T, name, domain string) string {
 	return v.ID
 }
 
+// makeLimit makes a limit of the project on a resource that only it has.
+func (p *people) makeLimit(t *testing.T, resource string) string {
+	on := keystone.Attributes{"service_id": p.id(t, "services", "nova"), "resource_name": resource, "default_limit": json.Number("10")}
+	if _, err := p.svc.CreateRegisteredLimits(t.Context(), []keystone.Attributes{on}); err != nil {
+		t.Fatal(err)
+	}
+	on["project_id"], on["resource_limit"] = p.project, json.Number("5")
+	made, err := p.svc.CreateLimits(t.Context(), []keystone.Attributes{on})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made[0].ID
+}
+
 // loginSelf gives the resource's user another token.
 func (p *people) loginSelf(t *testing.T) string {
 	tok, err := p.svc.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: p.self}, "pw"), keystone.Scope{Unscoped: true})
@@ -107,6 +122,8 @@ func (p *people) path(t *testing.T, method, route string) string {
 			if id = p.project; method == "DELETE" && strings.HasSuffix(route, m) {
 				id = p.makeProject(t, name.Text("name"), p.domain)
 			}
+		case "{limit_id}":
+			id = p.makeLimit(t, name.Text("name"))
 		case "{domain_id}":
 			id = p.domain
 		case "{group_id}":

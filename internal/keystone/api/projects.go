@@ -79,7 +79,7 @@ func (a *API) listProjects(c *httpapi.Call, _ nothing) (view, error) {
 	}
 	tags := keystone.TagFilter{All: commas(c, "tags"), Any: commas(c, "tags-any"), NotAll: commas(c, "not-tags"), NotAny: commas(c, "not-tags-any")}
 	rows, err := a.svc.Projects(c.Ctx(), fs, tags)
-	return list(c, "projects", rows, projectView), err
+	return limited(c, a.svc.ListLimit("resource"), "projects", rows, projectView), err
 }
 
 // commas splits a query parameter at its commas.

@@ -66,7 +66,7 @@ func (a *API) listRoles(c *httpapi.Call) (view, error) {
 		}
 	}
 	rows, err := a.svc.Roles(c.Ctx(), keystone.NewFilters(c.Query, "name", "domain_id"))
-	return list(c, "roles", rows, roleView), err
+	return limited(c, a.svc.ListLimit("role"), "roles", rows, roleView), err
 }
 
 type roleBody struct {

@@ -64,6 +64,9 @@ func (a *API) schemaFault(e httpapi.SchemaError) *fault.Fault {
 // emptyResource is the refusal of a body without the resource: the original
 // then looks at an empty one.
 func emptyResource(schema map[string]any) *fault.Fault {
+	if schema["type"] == "array" {
+		return refusal("{} is not of type 'array'", "type", schema, nil, view{})
+	}
 	if required, _ := schema["required"].([]any); len(required) > 0 {
 		return refusal(pprint.Repr(required[0])+" is a required property", "required", schema, nil, view{})
 	}

@@ -124,7 +124,7 @@ func (a *API) tokenAnswer(c *httpapi.Call, t keystone.Token) (tokenAnswer, error
 }
 
 func tokenView(t keystone.Token) view {
-	user := view{"id": t.User.ID, "name": t.User.Name, "domain": nameOf(t.UserDomain), "password_expires_at": nil}
+	user := view{"id": t.User.ID, "name": t.User.Name, "domain": nameOf(t.UserDomain), "password_expires_at": passwordExpiry(t.User)}
 	v := view{"methods": t.Methods, "audit_ids": t.AuditIDs, "issued_at": wireTime(t.IssuedAt), "expires_at": wireTime(t.ExpiresAt), "user": user}
 	switch {
 	case t.System:

@@ -1,7 +1,12 @@
 package api
 
 import (
+	"slices"
+	"strings"
+	"time"
+
 	"nacre/internal/keystone"
+	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/policy"
 )
@@ -58,20 +63,63 @@ func newUserTarget(c *httpapi.Call) policy.Target {
 
 func userView(u keystone.User) view {
 	v := withExtra(u.Extra, view{"id": u.ID, "name": u.Name, "domain_id": u.DomainID, "enabled": u.Enabled,
-		"password_expires_at": nil, "options": orEmpty(u.Options)})
+		"password_expires_at": passwordExpiry(u), "options": orEmpty(u.Options)})
 	if u.DefaultProjectID != "" {
 		v["default_project_id"] = u.DefaultProjectID
 	}
 	return v
 }
 
-func (a *API) listUsers(c *httpapi.Call, _ nothing) (view, error) {
+// passwordExpiry is when a user's password expires, in the form of this one date.
+func passwordExpiry(u keystone.User) any {
+	if u.PasswordExpires == nil {
+		return nil
+	}
+	return strings.TrimSuffix(wireTime(*u.PasswordExpires), "Z")
+}
+
+// userFilters reads the conditions that a list of users can have. The date has
+// its operator before it: lt:2016-11-06T15:32:17Z.
+func userFilters(c *httpapi.Call) (keystone.Filters, error) {
 	fs := keystone.NewFilters(c.Query, "domain_id", "enabled", "name")
+	for _, text := range c.Query["password_expires_at"] {
+		f := keystone.Filter{Name: "password_expires_at", Comparator: "eq"}
+		if i := strings.Index(text, ":"); i == 2 || i == 3 {
+			f.Comparator, text = text[:i], text[i+1:]
+		}
+		var err error
+		if f.Time, err = isoTime(text); err != nil {
+			return nil, fault.BadRequest("Timestamp not in expected format. The server could not comply with the request since it is either malformed or otherwise incorrect. The client is assumed to be in error.")
+		}
+		if !slices.Contains(keystone.TimeComparators, f.Comparator) {
+			return nil, fault.BadRequest("The given operator %s is not valid. It must be one of the following: 'eq', 'neq', 'lt', 'lte', 'gt', or 'gte'.", f.Comparator)
+		}
+		fs = append(fs, f)
+	}
+	return fs, nil
+}
+
+// isoTime reads a date in the forms of ISO 8601 that clients send; without a
+// zone it is UTC.
+func isoTime(text string) (t time.Time, err error) {
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02"} {
+		if t, err = time.Parse(form, text); err == nil {
+			return t, nil
+		}
+	}
+	return t, err
+}
+
+func (a *API) listUsers(c *httpapi.Call, _ nothing) (view, error) {
+	fs, err := userFilters(c)
+	if err != nil {
+		return nil, err
+	}
 	if d := c.Caller.DomainID; d != "" {
 		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
 	}
 	rows, err := a.svc.Users(c.Ctx(), fs)
-	return list(c, "users", rows, userView), err
+	return limited(c, a.svc.ListLimit("identity"), "users", rows, userView), err
 }
 
 type userBody struct {
@@ -115,7 +163,7 @@ func (a *API) listGroupsOfUser(c *httpapi.Call, u keystone.User) (view, error) {
 		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
 	}
 	rows, err := a.svc.GroupsOfUser(c.Ctx(), u.ID, fs)
-	return list(c, "groups", rows, func(g keystone.Group) view {
+	return limited(c, a.svc.ListLimit("identity"), "groups", rows, func(g keystone.Group) view {
 		v := groupView(g)
 		v["membership_expires_at"] = nil
 		return v

@@ -30,14 +30,32 @@ func member(c *httpapi.Call, name, collection string, v view) view {
 	return view{name: v}
 }
 
-// list wraps resources with links to themselves.
-func list[T any](c *httpapi.Call, collection string, rows []T, show func(T) view) view {
+// linked shows resources, each with a link to itself.
+func linked[T any](c *httpapi.Call, collection string, rows []T, show func(T) view) []view {
 	views := make([]view, len(rows))
 	for i, row := range rows {
 		views[i] = show(row)
 		views[i]["links"] = view{"self": base(c, collection, views[i]["id"].(string))}
 	}
-	return view{collection: views, "links": listLinks(c)}
+	return views
+}
+
+// list wraps resources with links to themselves.
+func list[T any](c *httpapi.Call, collection string, rows []T, show func(T) view) view {
+	return view{collection[strings.LastIndex(collection, "/")+1:]: linked(c, collection, rows, show), "links": listLinks(c)}
+}
+
+// limited is list of at most so many resources; it says when there are more. 0 is no limit.
+func limited[T any](c *httpapi.Call, limit int, collection string, rows []T, show func(T) view) view {
+	more := limit > 0 && len(rows) > limit
+	if more {
+		rows = rows[:limit]
+	}
+	v := list(c, collection, rows, show)
+	if more {
+		v["truncated"] = true
+	}
+	return v
 }
 
 func listLinks(c *httpapi.Call) view {

@@ -2,10 +2,8 @@ package service
 
 import (
 	"context"
-	"errors"
 
 	"nacre/internal/keystone"
-	"nacre/internal/oslo/db"
 )
 
 // provePassword proves the user who has the password.
@@ -17,28 +15,13 @@ func (s *Service) provePassword(ctx context.Context, given keystone.PasswordProo
 	return p.is(u)
 }
 
-// authenticatePassword is the user with that password, or 401, always after
-// one comparison of hashes.
+// authenticatePassword is the user with that password, if it has not expired, or 401.
 func (s *Service) authenticatePassword(ctx context.Context, ref keystone.Ref, password string) (keystone.User, error) {
-	u, reason := s.findUser(ctx, ref)
-	if reason != nil && !errors.Is(reason, db.ErrNoRow) {
-		return u, reason
+	u, err := s.userWithPassword(ctx, ref, password)
+	if err == nil {
+		err = s.notExpired(u)
 	}
-	ok, err := s.hasher.Matches(ctx, u.PasswordHash, password)
-	if err != nil {
-		return u, err
-	}
-	switch d, err := s.store.Project(ctx, u.DomainID); {
-	case reason != nil:
-		return keystone.User{}, unauthorized("no such user")
-	case !ok:
-		return keystone.User{}, unauthorized("wrong password for user %s", u.ID)
-	case err != nil && !errors.Is(err, db.ErrNoRow):
-		return keystone.User{}, err
-	case err != nil || !d.Enabled || !u.Enabled:
-		return keystone.User{}, unauthorized("user %s or domain %s is disabled", u.ID, u.DomainID)
-	}
-	return u, nil
+	return u, err
 }
 
 // findUser looks a user up; ErrNoRow if there is none.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 
 	"nacre/internal/keystone"
@@ -281,42 +282,70 @@ type CatalogEntry struct {
 	Endpoints []keystone.Endpoint
 }
 
-// catalog is all enabled services with their enabled endpoints, URLs as they are kept.
-type catalog []CatalogEntry
+// catalog is all enabled services with their enabled endpoints, URLs as they
+// are kept, and what projects see of them.
+type catalog struct {
+	entries []CatalogEntry
+	all     []keystone.Endpoint                 // disabled ones too
+	alone   map[string]map[string]bool          // endpoints that a project is allowed to see, by ID
+	groups  map[string][]keystone.EndpointGroup // those that a project is allowed to see
+}
+
+// filters reports whether a project sees only what it is allowed to: when that
+// is anything at all.
+func (c *catalog) filters(projectID string) bool {
+	return len(c.alone[projectID]) > 0 || len(c.groups[projectID]) > 0 &&
+		slices.ContainsFunc(c.all, func(e keystone.Endpoint) bool { return c.shows(projectID, e) })
+}
+
+// shows reports whether a project is allowed to see an endpoint.
+func (c *catalog) shows(projectID string, e keystone.Endpoint) bool {
+	return c.alone[projectID][e.ID] || slices.ContainsFunc(c.groups[projectID], func(g keystone.EndpointGroup) bool { return g.Holds(e) })
+}
+
+func (s *Service) catalogAt(ctx context.Context, revision int64) (*catalog, error) {
+	return memo(&s.cache, revision, &s.cache.catalog, func() (*catalog, error) { return s.readCatalog(ctx) })
+}
 
 // Catalog lists the enabled services with addresses filled in for a user and
-// a project; "" leaves out the addresses that need one.
+// a project; "" leaves out the addresses that need one. A project that is
+// allowed to see some endpoints sees those only, and no service without one.
 func (s *Service) Catalog(ctx context.Context, userID, projectID string) ([]CatalogEntry, error) {
 	revision, err := s.store.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all, err := memo(&s.cache, revision, &s.cache.catalog, func() (*catalog, error) { return s.readCatalog(ctx) })
+	all, err := s.catalogAt(ctx, revision)
 	if err != nil {
 		return nil, err
 	}
+	filtered := projectID != "" && all.filters(projectID)
+	if !filtered && s.cfg.EmptyCatalogUnfiltered {
+		return []CatalogEntry{}, nil
+	}
 	values := map[string]string{"user_id": userID, "project_id": projectID, "tenant_id": projectID}
-	out := make([]CatalogEntry, 0, len(*all))
-	for _, entry := range *all {
+	out := make([]CatalogEntry, 0, len(all.entries))
+	for _, entry := range all.entries {
 		kept := CatalogEntry{Service: entry.Service, Endpoints: make([]keystone.Endpoint, 0, len(entry.Endpoints))}
 		for _, e := range entry.Endpoints {
 			var ok bool
-			if e.URL, ok = expand(e.URL, func(name string) string { return values[name] }); ok {
+			e.URL, ok = expand(e.URL, func(name string) string { return values[name] })
+			if ok && (!filtered || all.shows(projectID, e)) {
 				kept.Endpoints = append(kept.Endpoints, e)
 			}
 		}
-		out = append(out, kept)
+		if !filtered || len(kept.Endpoints) > 0 {
+			out = append(out, kept)
+		}
 	}
 	return out, nil
 }
 
 func (s *Service) readCatalog(ctx context.Context) (*catalog, error) {
-	services, err := s.store.Services(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	endpoints, err := s.store.Endpoints(ctx, nil)
-	if err != nil {
+	services, err1 := s.store.Services(ctx, nil)
+	endpoints, err2 := s.store.Endpoints(ctx, nil)
+	out := &catalog{all: endpoints, alone: map[string]map[string]bool{}, groups: map[string][]keystone.EndpointGroup{}}
+	if err := firstError(err1, err2, s.readFilters(ctx, out)); err != nil {
 		return nil, err
 	}
 	of := map[string][]keystone.Endpoint{}
@@ -325,13 +354,32 @@ func (s *Service) readCatalog(ctx context.Context) (*catalog, error) {
 			of[e.ServiceID] = append(of[e.ServiceID], e)
 		}
 	}
-	out := catalog{}
 	for _, v := range services {
 		if v.Enabled {
-			out = append(out, CatalogEntry{v, of[v.ID]})
+			out.entries = append(out.entries, CatalogEntry{v, of[v.ID]})
 		}
 	}
-	return &out, nil
+	return out, nil
+}
+
+// readFilters reads what projects are allowed to see.
+func (s *Service) readFilters(ctx context.Context, out *catalog) error {
+	alone, err1 := s.store.ProjectEndpoints(ctx, "", "")
+	in, err2 := s.store.ProjectEndpointGroups(ctx, "", "")
+	groups, err3 := s.store.EndpointGroups(ctx, nil)
+	for _, p := range alone {
+		if out.alone[p.ProjectID] == nil {
+			out.alone[p.ProjectID] = map[string]bool{}
+		}
+		out.alone[p.ProjectID][p.EndpointID] = true
+	}
+	byID := index(groups, func(g keystone.EndpointGroup) string { return g.ID })
+	for _, p := range in {
+		if g, ok := byID[p.GroupID]; ok {
+			out.groups[p.ProjectID] = append(out.groups[p.ProjectID], g)
+		}
+	}
+	return firstError(err1, err2, err3)
 }
 
 // field is a part of a URL to be filled in, in either spelling, or a stray percent sign.

@@ -124,6 +124,10 @@ func (s *Service) UsersOfGroup(ctx context.Context, groupID string, fs keystone.
 		ids = append(ids, m.UserID)
 	}
 	users, err := s.store.UsersByID(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	users, err = s.withActivity(ctx, users)
 	return matching(users, fs), err
 }
 

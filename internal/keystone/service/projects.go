@@ -42,7 +42,7 @@ func (s *Service) CreateProject(ctx context.Context, a keystone.Attributes) (key
 		if !p.IsDomain {
 			p.DomainID = domainFor(ctx, a)
 			p.ParentID = cmp.Or(a.Text("parent_id"), p.DomainID)
-			if err := placeProject(ctx, tx, p); err != nil {
+			if err := s.placeProject(ctx, tx, p); err != nil {
 				return p, err
 			}
 		}
@@ -52,7 +52,7 @@ func (s *Service) CreateProject(ctx context.Context, a keystone.Attributes) (key
 }
 
 // placeProject refuses a place in the tree where p cannot be.
-func placeProject(ctx context.Context, q rows, p keystone.Project) error {
+func (s *Service) placeProject(ctx context.Context, q rows, p keystone.Project) error {
 	if _, err := domainIn(ctx, q, p.DomainID); err != nil {
 		return asBadRequest(err)
 	}
@@ -75,10 +75,19 @@ func placeProject(ctx context.Context, q rows, p keystone.Project) error {
 			return fault.BadRequest("cannot create a project in a branch containing a disabled project: %s", up.ID)
 		}
 	}
-	if len(above)+1 > keystone.MaxProjectDepth {
+	if len(above)+1 > s.maxDepth() {
 		return fault.Forbidden("Max hierarchy depth reached for %s branch.", p.ParentID)
 	}
 	return nil
+}
+
+// maxDepth is how many projects may lie above one another, the domain included.
+func (s *Service) maxDepth() int {
+	depth := s.cfg.MaxProjectTreeDepth
+	if s.limitModel.MaxDepth > 0 {
+		depth = min(depth, s.limitModel.MaxDepth)
+	}
+	return depth + 1
 }
 
 // asBadRequest answers what a body refers to in vain with 400.

@@ -186,7 +186,7 @@ func (x *expansion) inherits(id string, a keystone.Assignment) bool {
 	if a.TargetKind == keystone.TargetDomain {
 		return p.DomainID == a.TargetID
 	}
-	for range keystone.MaxProjectDepth {
+	for p.ParentID != "" {
 		if p.ParentID == a.TargetID {
 			return true
 		}

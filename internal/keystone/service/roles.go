@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/store"
@@ -107,7 +108,7 @@ func (s *Service) RolesByID(ctx context.Context, ids []string) (map[string]keyst
 // Imply makes one role imply another. The admin role is implied by none.
 func (s *Service) Imply(ctx context.Context, prior, implied keystone.Role) error {
 	switch {
-	case implied.Name == "admin":
+	case slices.Contains(s.cfg.ProhibitedImplied, implied.Name):
 		return fault.Forbidden("%s cannot be an implied roles.", implied.ID)
 	case prior.DomainID == "" && implied.DomainID != "":
 		return fault.Forbidden("%s cannot be an implied roles.", implied.ID)

@@ -17,6 +17,20 @@ import (
 	"nacre/internal/oslo/fault"
 )
 
+// Compliance holds the options of [security_compliance], by their names
+// there; zero turns each off.
+type Compliance struct {
+	DisableUserDaysInactive  int           // disable_user_account_days_inactive
+	LockoutFailureAttempts   int           // lockout_failure_attempts
+	LockoutDuration          time.Duration // lockout_duration; 0 is until an administrator enables the user
+	PasswordExpiresDays      int           // password_expires_days
+	UniqueLastPasswords      int           // unique_last_password_count
+	MinimumPasswordAge       int           // minimum_password_age, days
+	PasswordRegex            string        // password_regex, as Python's
+	PasswordRegexDescription string        // password_regex_description
+	ChangePasswordFirst      bool          // change_password_upon_first_use
+}
+
 // Config holds the options of the original that apply, by their names there.
 type Config struct {
 	Expiration         time.Duration // [token] expiration; default 1 h
@@ -27,6 +41,13 @@ type Config struct {
 	PasswordHashRounds int           // [identity] password_hash_rounds; default 12
 	MaxPasswordLength  int           // [identity] max_password_length, bytes; default 4096
 	Hashers            int           // passwords hashed at once; default one less than CPUs, at least 1
+
+	ListLimits             map[string]int // [section] list_limit; "" is [DEFAULT]; 0 is none
+	MaxProjectTreeDepth    int            // [DEFAULT] max_project_tree_depth; default 5
+	EnforcementModel       string         // [unified_limit] enforcement_model; default flat
+	EmptyCatalogUnfiltered bool           // not [endpoint_filter] return_all_endpoints_if_no_filter
+	ProhibitedImplied      []string       // [assignment] prohibited_implied_role; default admin
+	Compliance             Compliance
 }
 
 // DefaultAllowExpired is the original's [token] allow_expired_window.
@@ -53,7 +74,9 @@ type Service struct {
 	methods  map[string]prover
 	kinds    []kind
 
-	answers answers
+	answers    answers
+	limitModel keystone.LimitModel
+	pattern    *pattern // what a new password must match; nil is anything
 }
 
 var _ auth.Validator = (*Service)(nil)
@@ -85,9 +108,28 @@ func New(d Deps) *Service {
 	if c.Methods == nil {
 		c.Methods = token.DefaultMethods
 	}
-	s := &Service{store: d.Store, tokens: d.Tokens, receipts: d.Receipts, clock: d.Clock, cfg: *c, hasher: newHasher(*c)}
+	if c.MaxProjectTreeDepth == 0 {
+		c.MaxProjectTreeDepth = 5
+	}
+	if c.ProhibitedImplied == nil {
+		c.ProhibitedImplied = []string{"admin"}
+	}
+	p, _ := passwordPattern(c.Compliance) // Check reports it; until then no password is accepted
+	model, known := keystone.LimitModelNamed(c.EnforcementModel)
+	if !known {
+		model = keystone.FlatLimits
+	}
+	s := &Service{store: d.Store, tokens: d.Tokens, receipts: d.Receipts, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
+}
+
+// ListLimit is how many resources a list of a section may hold; 0 is any number.
+func (s *Service) ListLimit(section string) int {
+	if n, ok := s.cfg.ListLimits[section]; ok {
+		return n
+	}
+	return s.cfg.ListLimits[""]
 }
 
 // rows is where resources are looked up: the store, or a transaction. Changes
@@ -101,6 +143,8 @@ type rows interface {
 	Region(ctx context.Context, id string) (keystone.Region, error)
 	Service(ctx context.Context, id string) (keystone.Service, error)
 	Endpoint(ctx context.Context, id string) (keystone.Endpoint, error)
+	EndpointGroup(ctx context.Context, id string) (keystone.EndpointGroup, error)
+	Policy(ctx context.Context, id string) (keystone.Policy, error)
 	Parents(ctx context.Context, p keystone.Project) ([]keystone.Project, error)
 	Subtree(ctx context.Context, id string) ([]keystone.Project, error)
 }

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/store"
@@ -14,7 +15,15 @@ var userAttributes = []string{"id", "name", "domain_id", "enabled", "default_pro
 
 // User is a user, or 404.
 func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
-	return userIn(ctx, s.store, id)
+	u, err := userIn(ctx, s.store, id)
+	if err != nil {
+		return u, err
+	}
+	active, err := s.withActivity(ctx, []keystone.User{u})
+	if err != nil {
+		return u, err
+	}
+	return active[0], nil
 }
 
 func userIn(ctx context.Context, q rows, id string) (keystone.User, error) {
@@ -24,13 +33,22 @@ func userIn(ctx context.Context, q rows, id string) (keystone.User, error) {
 
 // Users lists users.
 func (s *Service) Users(ctx context.Context, fs keystone.Filters) ([]keystone.User, error) {
-	return s.store.Users(ctx, fs)
+	if s.cfg.Compliance.DisableUserDaysInactive == 0 {
+		return s.store.Users(ctx, fs)
+	}
+	enabled := func(f keystone.Filter) bool { return f.Name == "enabled" } // only after it is known who is active
+	rows, err := s.store.Users(ctx, slices.DeleteFunc(slices.Clone(fs), enabled))
+	if err != nil {
+		return nil, err
+	}
+	rows, err = s.withActivity(ctx, rows)
+	return matching(rows, fs), err
 }
 
 // CreateUser makes a user. Without a password it cannot log in with one.
 func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keystone.User, error) {
 	a = a.Normalized()
-	hash, err := s.passwordIn(ctx, a)
+	password, err := s.passwordIn(ctx, a)
 	if err != nil {
 		return keystone.User{}, err
 	}
@@ -39,8 +57,13 @@ func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keysto
 		if _, err := domainIn(ctx, tx, u.DomainID); err != nil {
 			return u, err
 		}
-		if err := applyUser(ctx, tx, &u, a, hash); err != nil {
+		if err := applyUser(ctx, tx, &u, a); err != nil {
 			return u, err
+		}
+		if password.given {
+			if err := s.setPassword(ctx, tx, &u, password.hash, false); err != nil {
+				return u, err
+			}
 		}
 		return u, userConflict(tx.InsertUser(ctx, u), u)
 	})
@@ -50,18 +73,9 @@ func userConflict(err error, u keystone.User) error {
 	return duplicate(err, "user", "Duplicate entry found with name %s at domain ID %s", u.Name, u.DomainID)
 }
 
-// passwordIn is the hash of the password that a gives, if any. It takes long,
-// so it is made outside of transactions.
-func (s *Service) passwordIn(ctx context.Context, a keystone.Attributes) (string, error) {
-	if a["password"] == nil {
-		return "", nil
-	}
-	return s.hasher.Hash(ctx, a.Text("password"))
-}
-
 // UpdateUser changes a user. A new password, and disabling, revoke its tokens.
 func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attributes) (keystone.User, error) {
-	hash, err := s.passwordIn(ctx, a)
+	password, err := s.passwordIn(ctx, a)
 	if err != nil {
 		return keystone.User{}, err
 	}
@@ -74,7 +88,15 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 			return u, err
 		}
 		was := u
-		if err := applyUser(ctx, tx, &u, a, hash); err != nil {
+		if err := applyUser(ctx, tx, &u, a); err != nil {
+			return u, err
+		}
+		if password.given {
+			if err := s.setPassword(ctx, tx, &u, password.hash, false); err != nil {
+				return u, err
+			}
+		}
+		if err := s.admit(ctx, tx, u); err != nil {
 			return u, err
 		}
 		if was.Enabled && !u.Enabled || u.PasswordHash != was.PasswordHash {
@@ -86,16 +108,13 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 	})
 }
 
-// applyUser puts into u what the client said; hash is that of the password.
-func applyUser(ctx context.Context, q rows, u *keystone.User, a keystone.Attributes, hash string) error {
+// applyUser puts into u what the client said, but for the password.
+func applyUser(ctx context.Context, q rows, u *keystone.User, a keystone.Attributes) error {
 	a.SetName("name", &u.Name)
 	a.SetFlag("enabled", &u.Enabled)
 	a.SetText("default_project_id", &u.DefaultProjectID)
 	a.MergeOptions(&u.Options)
 	a.MergeExtra(&u.Extra, userAttributes...)
-	if a.Has("password") {
-		u.PasswordHash = hash
-	}
 	if federated, _ := a["federated"].([]any); len(federated) > 0 {
 		first, _ := federated[0].(map[string]any)
 		return fault.BadRequest("Could not find Identity Provider: %v", first["idp_id"])
@@ -117,36 +136,6 @@ func (s *Service) DeleteUser(ctx context.Context, id string) error {
 		return tx.DeleteUser(ctx, id)
 	})
 	return missing(err, "user", id)
-}
-
-// ChangePassword sets a new password for one who knows the old. It is 401 for
-// an unknown user and a wrong password alike, and revokes the user's tokens.
-func (s *Service) ChangePassword(ctx context.Context, id, original, password string) error {
-	u, err := s.authenticatePassword(ctx, keystone.Ref{ID: id}, original)
-	if err != nil {
-		return err
-	}
-	if locked, _ := u.Options["lock_password"].(bool); locked {
-		return fault.BadRequest("You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.")
-	}
-	hash, err := s.hasher.Hash(ctx, password)
-	if err != nil {
-		return err
-	}
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		now, err := userIn(ctx, tx, id)
-		if err != nil {
-			return asUnauthorized(err)
-		}
-		if now.PasswordHash != u.PasswordHash {
-			return unauthorized("the password of user %s has changed meanwhile", id)
-		}
-		now.PasswordHash = hash
-		if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {
-			return err
-		}
-		return tx.UpdateUser(ctx, now)
-	})
 }
 
 // firstError is the first that is not nil.

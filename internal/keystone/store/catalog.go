@@ -53,8 +53,15 @@ func (tx *Tx) UpdateRegion(ctx context.Context, r keystone.Region) error {
 	return update(ctx, tx, regions, r)
 }
 
-// DeleteRegion removes a region.
+// DeleteRegion removes a region with the limits and policies that were for it.
 func (tx *Tx) DeleteRegion(ctx context.Context, id string) error {
+	if err := tx.exec(ctx, []any{id},
+		"DELETE FROM limits WHERE region_id = ?",
+		"DELETE FROM registered_limits WHERE region_id = ?",
+		"DELETE FROM policy_associations WHERE region_id = ?",
+	); err != nil {
+		return err
+	}
 	return tx.remove(ctx, "regions", id)
 }
 
@@ -68,9 +75,17 @@ func (tx *Tx) UpdateService(ctx context.Context, s keystone.Service) error {
 	return update(ctx, tx, services, s)
 }
 
-// DeleteService removes a service with its endpoints.
+// DeleteService removes a service with its endpoints, and with the limits and
+// policies that were for it.
 func (tx *Tx) DeleteService(ctx context.Context, id string) error {
-	if err := tx.exec(ctx, []any{id}, "DELETE FROM endpoints WHERE service_id = ?"); err != nil {
+	if err := tx.exec(ctx, []any{id},
+		"DELETE FROM limits WHERE service_id = ?",
+		"DELETE FROM registered_limits WHERE service_id = ?",
+		"DELETE FROM policy_associations WHERE service_id = ?",
+		"DELETE FROM policy_associations WHERE endpoint_id IN (SELECT id FROM endpoints WHERE service_id = ?)",
+		"DELETE FROM project_endpoints WHERE endpoint_id IN (SELECT id FROM endpoints WHERE service_id = ?)",
+		"DELETE FROM endpoints WHERE service_id = ?",
+	); err != nil {
 		return err
 	}
 	return tx.remove(ctx, "services", id)
@@ -86,7 +101,13 @@ func (tx *Tx) UpdateEndpoint(ctx context.Context, e keystone.Endpoint) error {
 	return update(ctx, tx, endpoints, e)
 }
 
-// DeleteEndpoint removes an endpoint.
+// DeleteEndpoint removes an endpoint from all projects and policies.
 func (tx *Tx) DeleteEndpoint(ctx context.Context, id string) error {
+	if err := tx.exec(ctx, []any{id},
+		"DELETE FROM policy_associations WHERE endpoint_id = ?",
+		"DELETE FROM project_endpoints WHERE endpoint_id = ?",
+	); err != nil {
+		return err
+	}
 	return tx.remove(ctx, "endpoints", id)
 }

@@ -34,7 +34,7 @@ func (r reads) ProjectsByID(ctx context.Context, ids []string) ([]keystone.Proje
 // Parents lists what lies above a project, nearest first, its domain last.
 func (r reads) Parents(ctx context.Context, p keystone.Project) ([]keystone.Project, error) {
 	var out []keystone.Project
-	for p.ParentID != "" && len(out) <= keystone.MaxProjectDepth {
+	for p.ParentID != "" && len(out) < maxParents {
 		above, err := r.Project(ctx, p.ParentID)
 		if errors.Is(err, db.ErrNoRow) {
 			break
@@ -46,6 +46,9 @@ func (r reads) Parents(ctx context.Context, p keystone.Project) ([]keystone.Proj
 	}
 	return out, nil
 }
+
+// maxParents ends the walk should parents ever form a ring.
+const maxParents = 1000
 
 // Subtree lists all projects below one, level by level.
 func (r reads) Subtree(ctx context.Context, id string) ([]keystone.Project, error) {
@@ -81,7 +84,13 @@ func (tx *Tx) UpdateProject(ctx context.Context, p keystone.Project) error {
 
 // DeleteProject removes a project with the grants on it.
 func (tx *Tx) DeleteProject(ctx context.Context, id string) error {
-	if err := tx.exec(ctx, []any{id}, "DELETE FROM assignments WHERE target_kind = 'project' AND target_id = ?"); err != nil {
+	if err := tx.exec(ctx, []any{id},
+		"DELETE FROM assignments WHERE target_kind = 'project' AND target_id = ?",
+		"DELETE FROM limits WHERE project_id = ?",
+		"DELETE FROM project_endpoints WHERE project_id = ?",
+		"DELETE FROM project_endpoint_groups WHERE project_id = ?",
+		"UPDATE users SET default_project_id = '' WHERE default_project_id = ?",
+	); err != nil {
 		return err
 	}
 	return tx.remove(ctx, "projects", id)
@@ -99,6 +108,13 @@ func (tx *Tx) DeleteDomain(ctx context.Context, id string) error {
 		"DELETE FROM implied_roles WHERE prior_role_id IN (SELECT id FROM roles WHERE domain_id = ?)",
 		"DELETE FROM memberships WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)",
 		"DELETE FROM memberships WHERE group_id IN (SELECT id FROM user_groups WHERE domain_id = ?)",
+		"DELETE FROM passwords WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)",
+		"DELETE FROM logins WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)",
+		"DELETE FROM limits WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)",
+		"DELETE FROM limits WHERE domain_id = ?",
+		"DELETE FROM project_endpoints WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)",
+		"DELETE FROM project_endpoint_groups WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)",
+		"DELETE FROM domain_options WHERE domain_id = ?",
 		"DELETE FROM users WHERE domain_id = ?",
 		"DELETE FROM user_groups WHERE domain_id = ?",
 		"DELETE FROM roles WHERE domain_id = ?",

@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"embed"
+	"iter"
 	"slices"
 	"sync/atomic"
 
@@ -114,7 +115,7 @@ func list[T filterable](ctx context.Context, q db.Q, table db.TableOf[T], fs key
 // byIDs reads the rows with these IDs, in no order; unknown ones are left out.
 func byIDs[T any](ctx context.Context, q db.Q, table db.TableOf[T], ids []string) ([]T, error) {
 	var rows []T
-	for part := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), 500) {
+	for part := range chunks(ids) {
 		some, err := db.All(ctx, q, table.Select("").In("id", part))
 		if err != nil {
 			return nil, err
@@ -122,6 +123,11 @@ func byIDs[T any](ctx context.Context, q db.Q, table db.TableOf[T], ids []string
 		rows = append(rows, some...)
 	}
 	return rows, nil
+}
+
+// chunks gives each ID once, so many at a time as a statement takes.
+func chunks(ids []string) iter.Seq[[]string] {
+	return slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), 500)
 }
 
 // update writes the row with its primary key, or is ErrNoRow.

@@ -43,6 +43,8 @@ func (tx *Tx) UpdateUser(ctx context.Context, u keystone.User) error {
 func (tx *Tx) DeleteUser(ctx context.Context, id string) error {
 	if err := tx.exec(ctx, []any{id},
 		"DELETE FROM memberships WHERE user_id = ?",
+		"DELETE FROM passwords WHERE user_id = ?",
+		"DELETE FROM logins WHERE user_id = ?",
 		"DELETE FROM assignments WHERE actor_kind = 'user' AND actor_id = ?",
 	); err != nil {
 		return err

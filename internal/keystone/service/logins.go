@@ -1,0 +1,159 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
+)
+
+// The options of users that exempt from [security_compliance].
+const (
+	ignoreExpiry     = "ignore_password_expiry"
+	ignoreFirstUse   = "ignore_change_password_upon_first_use"
+	ignoreLockout    = "ignore_lockout_failure_attempts"
+	ignoreInactivity = "ignore_user_inactivity"
+	lockPassword     = "lock_password"
+)
+
+// userWithPassword is the user with that password, expired or not, or 401, always
+// after one comparison of hashes. An unknown user, a wrong password and a
+// locked user are not to be told apart.
+func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, password string) (keystone.User, error) {
+	u, reason := s.findUser(ctx, ref)
+	if reason != nil && !errors.Is(reason, db.ErrNoRow) {
+		return u, reason
+	}
+	ok, err := s.hasher.Matches(ctx, u.PasswordHash, password)
+	if err != nil {
+		return u, err
+	}
+	if err := s.countLogin(ctx, u, ok); err != nil {
+		return keystone.User{}, err
+	}
+	switch d, err := s.store.Project(ctx, u.DomainID); {
+	case reason != nil:
+		return keystone.User{}, unauthorized("no such user")
+	case !ok:
+		return keystone.User{}, unauthorized("wrong password for user %s", u.ID)
+	case err != nil && !errors.Is(err, db.ErrNoRow):
+		return keystone.User{}, err
+	case err != nil || !d.Enabled:
+		return keystone.User{}, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID)
+	}
+	active, err := s.withActivity(ctx, []keystone.User{u})
+	if err != nil {
+		return keystone.User{}, err
+	}
+	if !active[0].Enabled {
+		return keystone.User{}, unauthorized("user %s is disabled", u.ID)
+	}
+	if s.cfg.Compliance.DisableUserDaysInactive > 0 {
+		if err := s.store.NoteActive(ctx, u.ID, s.clock.Now()); err != nil {
+			return keystone.User{}, err
+		}
+	}
+	return u, nil
+}
+
+// nobody has the row that is written for users who do not exist or are locked,
+// so that all failures take the same time.
+const nobody = ""
+
+// countLogin counts failed logins and refuses a user who had too many, also
+// the one with the right password. It comes after the comparison, so that of
+// many guesses made at once no more than the limit are ever answered: a success
+// counts only if fewer failures were counted before it.
+func (s *Service) countLogin(ctx context.Context, u keystone.User, ok bool) error {
+	c := s.cfg.Compliance
+	if c.LockoutFailureAttempts == 0 {
+		return nil
+	}
+	now := s.clock.Now()
+	forgotten := time.Unix(0, 0)
+	if c.LockoutDuration > 0 {
+		forgotten = now.Add(-c.LockoutDuration)
+	}
+	login, err := s.store.Login(ctx, u.ID)
+	if err != nil && !errors.Is(err, db.ErrNoRow) {
+		return fmt.Errorf("login of %s: %w", u.ID, err)
+	}
+	locked := u.ID != "" && login.Failures >= c.LockoutFailureAttempts && login.FailedAt != nil && login.FailedAt.After(forgotten) && !u.Option(ignoreLockout)
+	switch {
+	case locked:
+		if err := s.store.CountFailure(ctx, nobody, now, forgotten, c.LockoutFailureAttempts); err != nil {
+			return err
+		}
+		return unauthorized("user %s is locked after %d failures", u.ID, login.Failures)
+	case !ok:
+		return s.store.CountFailure(ctx, u.ID, now, forgotten, c.LockoutFailureAttempts)
+	case login.Failures == 0:
+		return nil
+	}
+	limit := c.LockoutFailureAttempts
+	if u.Option(ignoreLockout) {
+		limit = login.Failures + 1<<20
+	}
+	forgiven, err := s.store.ForgetFailures(ctx, u.ID, forgotten, limit)
+	if err == nil && !forgiven {
+		err = unauthorized("user %s was locked meanwhile", u.ID)
+	}
+	return err
+}
+
+// notExpired refuses a password that must be changed first.
+func (s *Service) notExpired(u keystone.User) error {
+	if u.PasswordExpires == nil || u.Option(ignoreExpiry) || s.clock.Now().Before(*u.PasswordExpires) {
+		return nil
+	}
+	return fault.Unauthorized("The password is expired and needs to be changed for user: %s.", u.ID)
+}
+
+// withActivity disables those of users who have been away too long.
+func (s *Service) withActivity(ctx context.Context, users []keystone.User) ([]keystone.User, error) {
+	days := s.cfg.Compliance.DisableUserDaysInactive
+	if days == 0 || len(users) == 0 {
+		return users, nil
+	}
+	var ids []string
+	for _, u := range users {
+		ids = append(ids, u.ID)
+	}
+	rows, err := s.store.Logins(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	logins := index(rows, func(l keystone.Login) string { return l.UserID })
+	users = slices.Clone(users)
+	for i, u := range users {
+		last := u.CreatedAt
+		if active := logins[u.ID].ActiveAt; active != nil {
+			last = *active
+		}
+		if daysBetween(last, s.clock.Now()) >= days && !u.Option(ignoreInactivity) {
+			users[i].Enabled = false
+		}
+	}
+	return users, nil
+}
+
+// daysBetween counts midnights.
+func daysBetween(from, to time.Time) int {
+	const day = 24 * time.Hour
+	return int(to.UTC().Truncate(day).Sub(from.UTC().Truncate(day)) / day)
+}
+
+// admit forgets the failed logins and the absence of a user whom an
+// administrator wants enabled.
+func (s *Service) admit(ctx context.Context, tx *store.Tx, u keystone.User) error {
+	if !u.Enabled {
+		return nil
+	}
+	return tx.Unlock(ctx, u.ID, s.clock.Now())
+}
