@@ -5,11 +5,11 @@ import "slices"
 // DomainOption is one option that a domain has of its own: how its users are
 // looked up.
 type DomainOption struct {
-	DomainID  string `bun:"domain_id,pk"`
-	Group     string `bun:"option_group,pk"`
-	Option    string `bun:"option_name,pk"`
-	Value     string `bun:"value"`     // JSON
-	Sensitive bool   `bun:"sensitive"` // never shown
+	DomainID string `bun:"domain_id,pk"`
+	Group    string `bun:"option_group,pk"`
+	Option   string `bun:"option_name,pk"`
+	Value    string `bun:"value"`  // JSON
+	Secret   bool   `bun:"secret"` // never shown
 }
 
 // DomainConfig is options by group and name.

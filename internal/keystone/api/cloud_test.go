@@ -27,13 +27,17 @@ type cloud struct {
 	subject string // X-Subject-Token; "" is the caller's own
 }
 
-func newCloud(t testing.TB) *cloud {
+func newCloud(t testing.TB, options ...func(*service.Config)) *cloud {
 	t.Helper()
-	return newCloudOn(t, dbtest.SQLite(t, store.Migrations))
+	return newCloudOn(t, dbtest.SQLite(t, store.Migrations), options...)
 }
 
-func newCloudOn(t testing.TB, d *db.DB) *cloud {
+func newCloudOn(t testing.TB, d *db.DB, options ...func(*service.Config)) *cloud {
 	t.Helper()
+	config := service.Config{PasswordHashRounds: 4}
+	for _, set := range options {
+		set(&config)
+	}
 	keys, err := token.OpenRepository(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -43,7 +47,7 @@ func newCloudOn(t testing.TB, d *db.DB) *cloud {
 		t.Fatal(err)
 	}
 	svc := service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Receipts: token.NewReceipts(receiptKeys, nil),
-		Config: service.Config{PasswordHashRounds: 4}})
+		Config: config})
 	at := func(name, typ, url string) service.BootstrapService {
 		return service.BootstrapService{Name: name, Type: typ, Public: url, Internal: url, Admin: url}
 	}

@@ -101,7 +101,7 @@ func domainConfigIn(ctx context.Context, q optionRows, domainID, group, option s
 	if err != nil {
 		return nil, err
 	}
-	rows = slices.DeleteFunc(rows, func(o keystone.DomainOption) bool { return o.Sensitive })
+	rows = slices.DeleteFunc(rows, func(o keystone.DomainOption) bool { return o.Secret })
 	return optionsOf(rows)
 }
 
@@ -154,7 +154,7 @@ func setConfig(ctx context.Context, tx *store.Tx, domainID string, config keysto
 				return nil, err
 			}
 			if err := tx.SetDomainOption(ctx, keystone.DomainOption{DomainID: domainID, Group: group, Option: option, Value: string(text),
-				Sensitive: keystone.SensitiveDomainOption(group, option)}); err != nil {
+				Secret: keystone.SensitiveDomainOption(group, option)}); err != nil {
 				return nil, err
 			}
 		}
@@ -300,13 +300,13 @@ func (s *Service) FullDomainConfig(ctx context.Context, domainID string) (keysto
 	}
 	secrets := map[string]string{}
 	for _, o := range rows {
-		if o.Sensitive {
+		if o.Secret {
 			secrets[o.Option] = fmt.Sprint(config[o.Group][o.Option])
 		}
 	}
 	for _, o := range rows {
 		text, isText := config[o.Group][o.Option].(string)
-		if isText && !o.Sensitive {
+		if isText && !o.Secret {
 			config[o.Group][o.Option] = fillIn(ctx, text, secrets, o)
 		}
 	}

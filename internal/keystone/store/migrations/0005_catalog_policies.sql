@@ -41,7 +41,7 @@ CREATE TABLE domain_options (
     option_group VARCHAR(64) NOT NULL,
     option_name VARCHAR(64) NOT NULL,
     value TEXT NOT NULL,
-    sensitive BOOLEAN NOT NULL,
+    secret BOOLEAN NOT NULL,
     PRIMARY KEY (domain_id, option_group, option_name)
 );
 
