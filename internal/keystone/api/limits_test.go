@@ -9,7 +9,7 @@ import (
 )
 
 // step is a question and what its answer must hold. $name stands for an ID
-// that an earlier answer gave, at the end of the first path of a POST.
+// that was known before or that an earlier answer gave.
 type step struct {
 	as, method, path, body string
 	status                 int

@@ -149,11 +149,14 @@ func daysBetween(from, to time.Time) int {
 	return int(to.UTC().Truncate(day).Sub(from.UTC().Truncate(day)) / day)
 }
 
-// admit forgets the failed logins and the absence of a user whom an
-// administrator wants enabled.
-func (s *Service) admit(ctx context.Context, tx *store.Tx, u keystone.User) error {
-	if !u.Enabled {
-		return nil
+// admit forgets the failed logins of a user whom an administrator changes, and
+// the absence of one whom an administrator enables.
+func (s *Service) admit(ctx context.Context, tx *store.Tx, u keystone.User, a keystone.Attributes) error {
+	switch {
+	case a["enabled"] == true:
+		return tx.Activate(ctx, u.ID, s.clock.Now())
+	case u.Enabled:
+		return tx.Unlock(ctx, u.ID)
 	}
-	return tx.Unlock(ctx, u.ID, s.clock.Now())
+	return nil
 }

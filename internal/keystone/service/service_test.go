@@ -35,10 +35,14 @@ type world struct {
 	role    keystone.Role
 }
 
-func newWorld(t testing.TB, d *db.DB) *world {
+func newWorld(t testing.TB, d *db.DB, options ...func(*service.Config)) *world {
 	t.Helper()
 	dir, receiptDir := t.TempDir(), t.TempDir()
 	w := &world{clock: &tick{time.Date(2026, 1, 2, 3, 4, 5, 600000, time.UTC)}}
+	config := service.Config{PasswordHashRounds: 4}
+	for _, set := range options {
+		set(&config)
+	}
 	for _, s := range []**service.Service{&w.Service, &w.other} {
 		keys, err := token.OpenRepository(dir, 0)
 		if err != nil {
@@ -49,7 +53,7 @@ func newWorld(t testing.TB, d *db.DB) *world {
 			t.Fatal(err)
 		}
 		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil),
-			Receipts: token.NewReceipts(receiptKeys, nil), Clock: w.clock, Config: service.Config{PasswordHashRounds: 4}})
+			Receipts: token.NewReceipts(receiptKeys, nil), Clock: w.clock, Config: config})
 	}
 	w.must(t, w.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "secret"}))
 	ctx := t.Context()

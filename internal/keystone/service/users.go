@@ -96,7 +96,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 				return u, err
 			}
 		}
-		if err := s.admit(ctx, tx, u); err != nil {
+		if err := s.admit(ctx, tx, u, a); err != nil {
 			return u, err
 		}
 		if was.Enabled && !u.Enabled || u.PasswordHash != was.PasswordHash {

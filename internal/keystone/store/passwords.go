@@ -89,8 +89,14 @@ func (s *Store) NoteActive(ctx context.Context, userID string, now time.Time) er
 	return err
 }
 
-// Unlock forgets a user's failed logins and records that the user was active at a time.
-func (tx *Tx) Unlock(ctx context.Context, userID string, now time.Time) error {
-	_, err := db.Exec(ctx, tx.tx, "UPDATE logins SET failures = 0, failed_at = NULL, active_at = ? WHERE user_id = ?", now.UTC().Truncate(24*time.Hour), userID)
+// Unlock forgets a user's failed logins.
+func (tx *Tx) Unlock(ctx context.Context, userID string) error {
+	_, err := db.Exec(ctx, tx.tx, "UPDATE logins SET failures = 0, failed_at = NULL WHERE user_id = ?", userID)
 	return err
+}
+
+// Activate takes a user for active at a time, and forgets its failed logins.
+func (tx *Tx) Activate(ctx context.Context, userID string, now time.Time) error {
+	day := now.UTC().Truncate(24 * time.Hour)
+	return logins.Upsert(ctx, tx.tx, keystone.Login{UserID: userID, ActiveAt: &day}, []string{"user_id"})
 }
