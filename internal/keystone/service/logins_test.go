@@ -98,8 +98,7 @@ func TestGuessesAtOnce(t *testing.T) {
 					if i%2 == 0 {
 						s = w.other
 					}
-					_, err := s.Authenticate(t.Context(), keystone.Credentials{Methods: []string{"password"}, User: keystone.Ref{ID: w.user.ID}, Password: password(i)},
-						keystone.Scope{Unscoped: true})
+					_, err := s.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: w.user.ID}, password(i)), keystone.Scope{Unscoped: true})
 					mu.Lock()
 					defer mu.Unlock()
 					if err == nil {
@@ -248,7 +247,7 @@ func TestPasswordRegex(t *testing.T) {
 	}
 	config := service.Config{PasswordHashRounds: 4}
 	set(&config)
-	s := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Keys: keysOf(t), Config: config})
+	s := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Tokens: token.NewFernet(keysOf(t), nil), Config: config})
 	w := &world{}
 	w.must(t, s.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "secret"}))
 	_, err := s.CreateUser(t.Context(), keystone.Attributes{"name": "u", "password": "letters"})
