@@ -10,6 +10,7 @@ import (
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/service"
 	"nacre/internal/keystone/store"
+	"nacre/internal/keystone/token"
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/db/dbtest"
 	"nacre/internal/oslo/fault"
