@@ -1,5 +1,10 @@
 package keystone
 
+import (
+	"cmp"
+	"strings"
+)
+
 // ActorKind and TargetKind say what the IDs of an assignment are of.
 const (
 	ActorUser     = "user"
@@ -22,6 +27,12 @@ type Assignment struct {
 	TargetID   string `bun:"target_id,pk"`
 	RoleID     string `bun:"role_id,pk"`
 	Inherited  bool   `bun:"inherited,pk"`
+}
+
+// Compare puts assignments in the order in which they are listed.
+func (a Assignment) Compare(b Assignment) int {
+	return cmp.Or(strings.Compare(a.ActorKind, b.ActorKind), strings.Compare(a.ActorID, b.ActorID), strings.Compare(a.TargetKind, b.TargetKind),
+		strings.Compare(a.TargetID, b.TargetID), strings.Compare(a.RoleID, b.RoleID))
 }
 
 // AssignmentFilter selects assignments; empty fields select all.

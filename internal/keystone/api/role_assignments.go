@@ -1,8 +1,6 @@
 package api
 
 import (
-	"slices"
-
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/service"
 	"nacre/internal/oslo/fault"
@@ -45,14 +43,14 @@ func assignmentFilter(c *httpapi.Call) (f keystone.AssignmentFilter, err error) 
 }
 
 func (a *API) listAssignments(c *httpapi.Call, _ nothing) (view, error) {
-	if flag(c, "include_subtree") {
-		if err := enforce(c, "identity:list_role_assignments_for_tree", policy.Target{"target.domain_id": nullable(c.Caller.DomainID)}); err != nil {
-			return nil, err
-		}
-	}
 	f, err := assignmentFilter(c)
 	if err != nil {
 		return nil, err
+	}
+	if f.Subtree {
+		if err := a.mayListTree(c, f.ProjectID); err != nil {
+			return nil, err
+		}
 	}
 	find := a.svc.Assignments
 	if flag(c, "effective") {
@@ -62,51 +60,81 @@ func (a *API) listAssignments(c *httpapi.Call, _ nothing) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, err := a.svc.NamesOf(c.Ctx(), rows)
-	if err != nil {
-		return nil, err
+	if d := c.Caller.DomainID; d != "" && !f.Subtree {
+		if rows, err = a.svc.WithinDomain(c.Ctx(), rows, d); err != nil {
+			return nil, err
+		}
 	}
-	if d := c.Caller.DomainID; d != "" {
-		rows = slices.DeleteFunc(rows, func(e keystone.Effective) bool { return !within(e, d, names) })
+	var names service.Names
+	if flag(c, "include_names") {
+		if names, err = a.svc.NamesOf(c.Ctx(), rows); err != nil {
+			return nil, err
+		}
 	}
-	if !flag(c, "include_names") {
-		names = service.Names{}
-	}
-	views := make([]view, len(rows))
+	views := make([]assignmentView, len(rows))
 	for i, e := range rows {
-		views[i] = assignmentView(c, e, names)
+		views[i] = newAssignmentView(c, e, names)
 	}
 	return view{"role_assignments": views, "links": listLinks(c)}, nil
 }
 
-// within reports whether an assignment is on a domain or a project in it.
-func within(e keystone.Effective, domainID string, names service.Names) bool {
-	switch e.TargetKind {
-	case keystone.TargetDomain:
-		return e.TargetID == domainID
-	case keystone.TargetProject:
-		return names.Projects[e.TargetID].DomainID == domainID
+// mayListTree asks the rule for a tree of the domain that its project lies in.
+func (a *API) mayListTree(c *httpapi.Call, projectID string) error {
+	p, err := a.svc.Project(c.Ctx(), projectID)
+	if err != nil {
+		return err
 	}
-	return false
+	target := policy.Target{"target.domain_id": nullable(p.DomainID)}
+	addProject(target, p)
+	return enforce(c, "identity:list_role_assignments_for_tree", target)
 }
 
-// assignmentView names who has which role on what, and links to the grant it
+// assignmentView is an assignment on the wire. There may be millions in one
+// answer, so it is a struct, as no other resource is.
+type assignmentView struct {
+	Links assignmentLinks `json:"links"`
+	Scope assignmentScope `json:"scope"`
+	Role  *nameView       `json:"role"`
+	User  *nameView       `json:"user,omitempty"`
+	Group *nameView       `json:"group,omitempty"`
+}
+
+type assignmentLinks struct {
+	Assignment string `json:"assignment"`
+	Membership string `json:"membership,omitempty"`
+	PriorRole  string `json:"prior_role,omitempty"`
+}
+
+type assignmentScope struct {
+	System    map[string]bool `json:"system,omitempty"`
+	Domain    *nameView       `json:"domain,omitempty"`
+	Project   *nameView       `json:"project,omitempty"`
+	Inherited string          `json:"OS-INHERIT:inherited_to,omitempty"`
+}
+
+// nameView is an ID, and, where names were asked for, its name and domain.
+type nameView struct {
+	ID     string    `json:"id"`
+	Name   *string   `json:"name,omitempty"`
+	Domain *nameView `json:"domain,omitempty"`
+}
+
+// newAssignmentView names who has which role on what, and links to the grant it
 // comes from. Names are told when there are any.
-func assignmentView(c *httpapi.Call, e keystone.Effective, n service.Names) view {
-	links := view{"assignment": base(c, grantPath(e))}
+func newAssignmentView(c *httpapi.Call, e keystone.Effective, n service.Names) assignmentView {
+	v := assignmentView{Links: assignmentLinks{Assignment: base(c, grantPath(e))}, Scope: scopeView(e, n), Role: roleName(e.RoleID, n)}
 	if e.ViaGroup != "" {
-		links["membership"] = base(c, "groups", e.ViaGroup, "users", e.ActorID)
+		v.Links.Membership = base(c, "groups", e.ViaGroup, "users", e.ActorID)
 	}
 	if e.ViaRole != "" {
-		links["prior_role"] = base(c, "prior_role", e.RoleID, "implies", e.ViaRole)
+		v.Links.PriorRole = base(c, "prior_role", e.RoleID, "implies", e.ViaRole)
 	}
-	v := view{"links": links, "scope": scopeView(e, n), "role": roleName(e.RoleID, n)}
 	if e.ActorKind == keystone.ActorUser {
 		u := n.Users[e.ActorID]
-		v["user"] = named(e.ActorID, u.Name, u.DomainID, n)
+		v.User = named(e.ActorID, u.Name, u.DomainID, n)
 	} else {
 		g := n.Groups[e.ActorID]
-		v["group"] = named(e.ActorID, g.Name, g.DomainID, n)
+		v.Group = named(e.ActorID, g.Name, g.DomainID, n)
 	}
 	return v
 }
@@ -143,41 +171,43 @@ func inherited(e keystone.Effective) bool {
 	return e.Inherited || e.ViaDomain != "" || e.ViaProject != ""
 }
 
-func scopeView(e keystone.Effective, n service.Names) view {
-	v := view{}
+func scopeView(e keystone.Effective, n service.Names) (v assignmentScope) {
 	p := n.Projects[e.TargetID]
-	switch {
-	case e.TargetKind == keystone.TargetSystem:
-		v["system"] = view{"all": true}
-	case e.TargetKind == keystone.TargetDomain && n.Projects == nil:
-		v["domain"] = view{"id": e.TargetID}
-	case e.TargetKind == keystone.TargetDomain:
-		v["domain"] = nameOf(p)
+	switch e.TargetKind {
+	case keystone.TargetSystem:
+		v.System = map[string]bool{"all": true}
+	case keystone.TargetDomain:
+		v.Domain = &nameView{ID: e.TargetID}
+		if n.Projects != nil {
+			v.Domain.Name = &p.Name
+		}
 	default:
-		v["project"] = named(e.TargetID, p.Name, p.DomainID, n)
+		v.Project = named(e.TargetID, p.Name, p.DomainID, n)
 	}
 	if inherited(e) {
-		v["OS-INHERIT:inherited_to"] = "projects"
+		v.Inherited = "projects"
 	}
 	return v
 }
 
 // named is an ID with its name and domain, if names are to be told.
-func named(id, name, domainID string, n service.Names) view {
+func named(id, name, domainID string, n service.Names) *nameView {
 	if n.Projects == nil {
-		return view{"id": id}
+		return &nameView{ID: id}
 	}
-	return view{"id": id, "name": name, "domain": view{"id": domainID, "name": n.Projects[domainID].Name}}
+	domain := n.Projects[domainID].Name
+	return &nameView{ID: id, Name: &name, Domain: &nameView{ID: domainID, Name: &domain}}
 }
 
-func roleName(id string, n service.Names) view {
+func roleName(id string, n service.Names) *nameView {
 	if n.Roles == nil {
-		return view{"id": id}
+		return &nameView{ID: id}
 	}
 	r := n.Roles[id]
-	v := view{"id": id, "name": r.Name}
+	v := &nameView{ID: id, Name: &r.Name}
 	if r.DomainID != "" {
-		v["domain"] = view{"id": r.DomainID, "name": n.Projects[r.DomainID].Name}
+		domain := n.Projects[r.DomainID].Name
+		v.Domain = &nameView{ID: r.DomainID, Name: &domain}
 	}
 	return v
 }

@@ -233,7 +233,7 @@ func TestMinimumPasswordAge(t *testing.T) {
 	_, err := w.UpdateUser(t.Context(), w.user.ID, keystone.Attributes{"password": "reset"})
 	w.must(t, err)
 	w.must(t, w.ChangePassword(t.Context(), w.user.ID, "reset", "b"))
-	w.clock.now = w.clock.now.Add(2 * day)
+	w.clock.now = w.clock.now.Add(2*day + time.Second)
 	w.must(t, w.ChangePassword(t.Context(), w.user.ID, "b", "c"))
 	_, err = w.UpdateUser(t.Context(), w.user.ID, keystone.Attributes{"options": map[string]any{"lock_password": true}})
 	w.must(t, err)

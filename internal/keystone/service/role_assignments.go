@@ -2,10 +2,13 @@ package service
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/db"
 )
 
 // Assignments lists grants as they were made.
@@ -60,170 +63,278 @@ func (s *Service) withSubtree(ctx context.Context, f keystone.AssignmentFilter) 
 // Effective lists what the grants come to: one entry for each user and
 // target, with groups, inheritance and implied roles worked out. Grants on
 // the system and roles of domains are left out, as in the original.
+//
+// Only grants that may have a part in the result are read, so that the cost is
+// that of the result and not of all grants there are.
 func (s *Service) Effective(ctx context.Context, f keystone.AssignmentFilter) ([]keystone.Effective, error) {
-	x, err := s.expansion(ctx, f)
+	x := &expansion{s: s, filter: f, members: map[string][]string{}, below: map[string][]string{}, implied: map[string][]keystone.Implication{}}
+	rows, err := x.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := x.grants(ctx)
-	if err != nil {
-		return nil, err
-	}
-	out := []keystone.Effective{}
+	out := make([]keystone.Effective, 0, x.count(rows))
 	for _, a := range rows {
-		for _, placed := range x.place(a) {
-			for _, held := range x.hold(placed) {
-				out = append(out, x.imply(held)...)
-			}
+		for _, i := range x.implications(a.RoleID) {
+			e := keystone.Effective{Assignment: a, ViaRole: i.PriorID}
+			e.RoleID = i.ImpliedID
+			out = x.place(out, e)
 		}
 	}
-	return slices.DeleteFunc(out, func(e keystone.Effective) bool {
-		return f.RoleID != "" && e.RoleID != f.RoleID || x.book.roles[e.RoleID].DomainID != ""
-	}), nil
+	return out, nil
 }
 
 // expansion is what Effective needs to know.
 type expansion struct {
-	s        *Service
-	filter   keystone.AssignmentFilter
-	projects map[string]keystone.Project
-	wanted   []string            // projects of interest; nil is all
-	members  map[string][]string // of each group
-	groups   []string            // of the user of interest
-	book     *roleBook
+	s       *Service
+	filter  keystone.AssignmentFilter
+	book    *roleBook
+	wanted  map[string]bool                   // projects of interest; nil is all
+	members map[string][]string               // of each group; with a user of interest, only that one
+	below   map[string][]string               // projects of interest that inherit from a project or a domain
+	implied map[string][]keystone.Implication // what a role comes to
 }
 
-func (s *Service) expansion(ctx context.Context, f keystone.AssignmentFilter) (*expansion, error) {
-	x := &expansion{s: s, filter: f, projects: map[string]keystone.Project{}, members: map[string][]string{}}
-	revision, err := s.store.Revision(ctx)
+// read gives every grant that may have a part in the result, and learns what is
+// needed to expand them.
+func (x *expansion) read(ctx context.Context) ([]keystone.Assignment, error) {
+	revision, err := x.s.store.Revision(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if x.book, err = s.roleBook(ctx, revision); err != nil {
+	if x.book, err = x.s.roleBook(ctx, revision); err != nil {
 		return nil, err
 	}
-	if f.ProjectID != "" {
-		if x.wanted, err = s.withSubtree(ctx, f); err != nil {
-			return nil, err
+	q := store.Grants{RoleIDs: x.rolesFor(x.filter.RoleID), Inherited: x.filter.Inherited}
+	family, err := x.targets(ctx, &q)
+	if err == nil && x.filter.UserID != "" {
+		err = x.actors(ctx, &q)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows, err := x.s.store.AssignmentsOf(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	rows = slices.DeleteFunc(rows, x.beside)
+	if x.filter != (keystone.AssignmentFilter{Inherited: x.filter.Inherited}) {
+		slices.SortFunc(rows, keystone.Assignment.Compare)
+	}
+	if err := x.inherit(ctx, rows, family); err != nil {
+		return nil, err
+	}
+	return rows, x.membersOf(ctx, rows)
+}
+
+// rolesFor lists the roles that come to a role; nil is any.
+func (x *expansion) rolesFor(id string) []string {
+	if id == "" {
+		return nil
+	}
+	ids := []string{id}
+	for prior := range x.book.implied {
+		if prior != id && x.book.implied.Reaches(prior, id) {
+			ids = append(ids, prior)
 		}
 	}
-	ms, err := s.store.Memberships(ctx, f.UserID, "")
-	if err != nil {
-		return nil, err
+	return ids
+}
+
+// targets asks for the grants on what the filter names and on what lies above
+// it, and gives the projects among those.
+func (x *expansion) targets(ctx context.Context, q *store.Grants) (family []keystone.Project, err error) {
+	switch f := x.filter; {
+	case f.DomainID != "":
+		no := false
+		q.TargetKind, q.TargetIDs, q.Inherited = keystone.TargetDomain, []string{f.DomainID}, &no
+	case f.ProjectID != "":
+		x.wanted = map[string]bool{f.ProjectID: true}
+		q.TargetIDs = []string{f.ProjectID}
+		p, err := x.s.store.Project(ctx, f.ProjectID)
+		if errors.Is(err, db.ErrNoRow) && f.Inherited != nil && !*f.Inherited {
+			return nil, nil // the original looks the project up for what it inherits only
+		} else if err != nil {
+			return nil, missing(err, "project", f.ProjectID)
+		}
+		if f.Subtree {
+			if family, err = x.s.store.Subtree(ctx, p.ID); err != nil {
+				return nil, err
+			}
+		}
+		for _, below := range family {
+			x.wanted[below.ID] = true
+		}
+		above, err := x.s.store.Parents(ctx, p)
+		family = append(append(family, p), above...)
+		for _, member := range family {
+			q.TargetIDs = append(q.TargetIDs, member.ID)
+		}
+		return family, err
 	}
+	return nil, nil
+}
+
+// actors asks for the grants to the user and to its groups.
+func (x *expansion) actors(ctx context.Context, q *store.Grants) error {
+	user := x.filter.UserID
+	ms, err := x.s.store.Memberships(ctx, user, "")
+	q.ActorIDs = []string{user}
+	for _, m := range ms {
+		q.ActorIDs = append(q.ActorIDs, m.GroupID)
+		x.members[m.GroupID] = []string{user}
+	}
+	return err
+}
+
+// beside reports whether a grant that was read has no part in the result.
+func (x *expansion) beside(a keystone.Assignment) bool {
+	f := x.filter
+	return a.TargetKind == keystone.TargetSystem ||
+		f.UserID != "" && (a.ActorKind == keystone.ActorUser) != (a.ActorID == f.UserID) ||
+		!a.Inherited && f.ProjectID != "" && (a.TargetKind != keystone.TargetProject || !x.wanted[a.TargetID])
+}
+
+// inherit finds the projects of interest below the grants that are inherited.
+func (x *expansion) inherit(ctx context.Context, rows []keystone.Assignment, family []keystone.Project) error {
+	from := map[string]bool{}
+	for _, a := range rows {
+		if a.Inherited {
+			from[a.TargetID] = true
+		}
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	parents := map[string]string{}
+	for _, p := range family {
+		parents[p.ID] = p.ParentID
+	}
+	if x.wanted == nil {
+		var err error
+		if parents, err = x.s.store.TreeBelow(ctx, slices.Collect(maps.Keys(from))); err != nil {
+			return err
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(parents)) {
+		up := parents[id]
+		if x.wanted != nil && !x.wanted[id] {
+			continue
+		}
+		for range len(parents) { // no further, should parents ever form a ring
+			if up == "" {
+				break
+			}
+			if from[up] {
+				x.below[up] = append(x.below[up], id)
+			}
+			up = parents[up]
+		}
+	}
+	return nil
+}
+
+// membersOf finds the members of the groups that have grants.
+func (x *expansion) membersOf(ctx context.Context, rows []keystone.Assignment) error {
+	if x.filter.UserID != "" {
+		return nil
+	}
+	groups := map[string]bool{}
+	for _, a := range rows {
+		if a.ActorKind == keystone.ActorGroup {
+			groups[a.ActorID] = true
+		}
+	}
+	ms, err := x.s.store.MembershipsOf(ctx, slices.Collect(maps.Keys(groups)))
 	for _, m := range ms {
 		x.members[m.GroupID] = append(x.members[m.GroupID], m.UserID)
-		if f.UserID != "" {
-			x.groups = append(x.groups, m.GroupID)
-		}
 	}
-	return x, nil
+	return err
 }
 
-// grants reads every grant that may have a part in the result, and the tree of
-// projects if one is inherited.
-func (x *expansion) grants(ctx context.Context) ([]keystone.Assignment, error) {
-	rows, err := x.s.store.Assignments(ctx, store.Actors{UserID: x.filter.UserID}, "", nil)
-	if err == nil && len(x.groups) > 0 {
-		var more []keystone.Assignment
-		more, err = x.s.store.Assignments(ctx, store.Actors{Groups: x.groups}, "", nil)
-		rows = append(rows, more...)
+// implications lists what a role comes to, itself first, without the roles of
+// domains and without those not asked for. The prior one is "" for itself.
+func (x *expansion) implications(role string) []keystone.Implication {
+	if all, ok := x.implied[role]; ok {
+		return all
 	}
-	if err != nil || !slices.ContainsFunc(rows, func(a keystone.Assignment) bool { return a.Inherited }) {
-		return rows, err
+	all := []keystone.Implication{{ImpliedID: role}}
+	seen := map[string]bool{role: true}
+	for i := 0; i < len(all); i++ {
+		for _, id := range x.book.implied[all[i].ImpliedID] {
+			if !seen[id] {
+				seen[id] = true
+				all = append(all, keystone.Implication{PriorID: all[i].ImpliedID, ImpliedID: id})
+			}
+		}
 	}
-	all, err := x.s.store.Projects(ctx, nil)
-	for _, p := range all {
-		x.projects[p.ID] = p
-	}
-	return rows, err
+	all = slices.DeleteFunc(all, func(i keystone.Implication) bool {
+		return x.filter.RoleID != "" && i.ImpliedID != x.filter.RoleID || x.book.roles[i.ImpliedID].DomainID != ""
+	})
+	x.implied[role] = all
+	return all
 }
 
-// place gives the targets that a grant holds on, among those asked for.
-func (x *expansion) place(a keystone.Assignment) []keystone.Effective {
-	f := x.filter
-	if a.TargetKind == keystone.TargetSystem || f.Inherited != nil && a.Inherited != *f.Inherited {
-		return nil
-	}
-	if !a.Inherited {
-		if f.ProjectID != "" && (a.TargetKind != keystone.TargetProject || !slices.Contains(x.wanted, a.TargetID)) ||
-			f.DomainID != "" && (a.TargetKind != keystone.TargetDomain || a.TargetID != f.DomainID) {
-			return nil
+// count is how many entries grants come to.
+func (x *expansion) count(rows []keystone.Assignment) (n int) {
+	for _, a := range rows {
+		one := len(x.implications(a.RoleID))
+		if a.Inherited {
+			one *= len(x.below[a.TargetID])
 		}
-		return []keystone.Effective{{Assignment: a}}
-	}
-	if f.DomainID != "" {
-		return nil
-	}
-	var out []keystone.Effective
-	for _, id := range x.below(a) {
-		e := keystone.Effective{Assignment: a}
-		if a.TargetKind == keystone.TargetDomain {
-			e.ViaDomain = a.TargetID
-		} else {
-			e.ViaProject = a.TargetID
+		if a.ActorKind == keystone.ActorGroup {
+			one *= len(x.members[a.ActorID])
 		}
-		e.TargetKind, e.TargetID, e.Inherited = keystone.TargetProject, id, false
+		n += one
+	}
+	return n
+}
+
+// place adds an entry for each target that a grant holds on.
+func (x *expansion) place(out []keystone.Effective, e keystone.Effective) []keystone.Effective {
+	if !e.Inherited {
+		return x.hold(out, e)
+	}
+	from := e.TargetID
+	if e.TargetKind == keystone.TargetDomain {
+		e.ViaDomain = from
+	} else {
+		e.ViaProject = from
+	}
+	e.TargetKind, e.Inherited = keystone.TargetProject, false
+	for _, e.TargetID = range x.below[from] {
+		out = x.hold(out, e)
+	}
+	return out
+}
+
+// hold adds an entry for each user who has a grant.
+func (x *expansion) hold(out []keystone.Effective, e keystone.Effective) []keystone.Effective {
+	if e.ActorKind == keystone.ActorUser {
+		return append(out, e)
+	}
+	e.ViaGroup, e.ActorKind = e.ActorID, keystone.ActorUser
+	for _, e.ActorID = range x.members[e.ViaGroup] {
 		out = append(out, e)
 	}
 	return out
 }
 
-// below lists the projects of interest that inherit a grant.
-func (x *expansion) below(a keystone.Assignment) []string {
-	var ids []string
-	for id := range x.projects {
-		if (x.wanted == nil || slices.Contains(x.wanted, id)) && x.inherits(id, a) {
-			ids = append(ids, id)
+// WithinDomain keeps those that are on a domain or on a project in it.
+func (s *Service) WithinDomain(ctx context.Context, list []keystone.Effective, domainID string) ([]keystone.Effective, error) {
+	projects := map[string]bool{}
+	for _, e := range list {
+		if e.TargetKind == keystone.TargetProject {
+			projects[e.TargetID] = true
 		}
 	}
-	slices.Sort(ids)
-	return ids
-}
-
-func (x *expansion) inherits(id string, a keystone.Assignment) bool {
-	p := x.projects[id]
-	if a.TargetKind == keystone.TargetDomain {
-		return p.DomainID == a.TargetID
+	rows, err := s.store.ProjectsByID(ctx, slices.Collect(maps.Keys(projects)))
+	for _, p := range rows {
+		projects[p.ID] = p.DomainID == domainID
 	}
-	for p.ParentID != "" {
-		if p.ParentID == a.TargetID {
-			return true
-		}
-		p = x.projects[p.ParentID]
-	}
-	return false
-}
-
-// hold gives one entry for each user who has a grant.
-func (x *expansion) hold(e keystone.Effective) []keystone.Effective {
-	if e.ActorKind == keystone.ActorUser {
-		return []keystone.Effective{e}
-	}
-	var out []keystone.Effective
-	for _, user := range x.members[e.ActorID] {
-		held := e
-		held.ViaGroup, held.ActorKind, held.ActorID = e.ActorID, keystone.ActorUser, user
-		out = append(out, held)
-	}
-	return out
-}
-
-// imply adds an entry for each role that the entry's role implies.
-func (x *expansion) imply(e keystone.Effective) []keystone.Effective {
-	out := []keystone.Effective{e}
-	seen := map[string]bool{e.RoleID: true}
-	for i := 0; i < len(out); i++ {
-		for _, id := range x.book.implied[out[i].RoleID] {
-			if !seen[id] {
-				seen[id] = true
-				more := e
-				more.ViaRole, more.RoleID = out[i].RoleID, id
-				out = append(out, more)
-			}
-		}
-	}
-	return out
+	return slices.DeleteFunc(list, func(e keystone.Effective) bool {
+		return e.TargetKind == keystone.TargetSystem || e.TargetKind == keystone.TargetDomain && e.TargetID != domainID ||
+			e.TargetKind == keystone.TargetProject && !projects[e.TargetID]
+	}), err
 }
 
 // Names are the resources that a list of assignments speaks of, by ID.

@@ -33,6 +33,52 @@ func (r reads) Assignments(ctx context.Context, who Actors, kind string, targetI
 	return db.All(ctx, r.q, q)
 }
 
+// Grants selects assignments; empty fields select all.
+type Grants struct {
+	ActorIDs   []string // of users and groups
+	TargetKind string
+	TargetIDs  []string
+	RoleIDs    []string
+	Inherited  *bool
+}
+
+// AssignmentsOf lists direct assignments, but for those on the system.
+func (r reads) AssignmentsOf(ctx context.Context, g Grants) ([]keystone.Assignment, error) {
+	if len(g.TargetIDs) == 0 {
+		return r.assignmentsOf(ctx, g, nil)
+	}
+	// Without an order, so that the index on targets is used and not the one that has the order.
+	var rows []keystone.Assignment
+	for part := range chunks(g.TargetIDs) {
+		some, err := r.assignmentsOf(ctx, g, part)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	return rows, nil
+}
+
+func (r reads) assignmentsOf(ctx context.Context, g Grants, targets []string) ([]keystone.Assignment, error) {
+	q := assignments.Select("target_kind <> 'system'").WhereIf(g.TargetKind != "", "target_kind = ?", g.TargetKind)
+	if g.Inherited != nil {
+		q.Where("inherited = ?", *g.Inherited)
+	}
+	if targets != nil {
+		q.In("target_id", targets)
+	}
+	if g.ActorIDs != nil {
+		q.In("actor_id", g.ActorIDs)
+	}
+	if g.RoleIDs != nil {
+		q.In("role_id", g.RoleIDs)
+	}
+	if targets == nil && g.ActorIDs == nil {
+		q.OrderBy("actor_kind", "actor_id", "target_kind", "target_id", "role_id", "inherited")
+	}
+	return db.All(ctx, r.q, q)
+}
+
 // Grant reports whether that very assignment exists.
 func (r reads) Grant(ctx context.Context, a keystone.Assignment) (bool, error) {
 	n, err := db.Count(ctx, r.q, assignments.Select(oneGrant, grantArgs(a)...))

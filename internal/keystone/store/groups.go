@@ -34,6 +34,19 @@ func (r reads) Memberships(ctx context.Context, userID, groupID string) ([]keyst
 		WhereIf(groupID != "", "group_id = ?", groupID).OrderBy("user_id", "group_id"))
 }
 
+// MembershipsOf lists those of several groups.
+func (r reads) MembershipsOf(ctx context.Context, groupIDs []string) ([]keystone.Membership, error) {
+	var rows []keystone.Membership
+	for part := range chunks(groupIDs) {
+		some, err := db.All(ctx, r.q, memberships.Select("").In("group_id", part).OrderBy("group_id", "user_id"))
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, some...)
+	}
+	return rows, nil
+}
+
 // InsertGroup writes a new group; ErrDuplicate if the domain has one of that name.
 func (tx *Tx) InsertGroup(ctx context.Context, g keystone.Group) error {
 	return groups.Insert(ctx, tx.tx, g)

@@ -25,6 +25,9 @@ func (tx *Tx) AddPassword(ctx context.Context, p keystone.Password, keep int) er
 	if err != nil {
 		return err
 	}
+	if len(had) > 0 && !p.CreatedAt.After(had[0].CreatedAt) { // two at the same time keep their order
+		p.CreatedAt = had[0].CreatedAt.Add(time.Microsecond)
+	}
 	for i, old := range had {
 		if i >= keep {
 			if err := tx.remove(ctx, "passwords", old.ID); err != nil {

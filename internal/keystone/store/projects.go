@@ -31,6 +31,45 @@ func (r reads) ProjectsByID(ctx context.Context, ids []string) ([]keystone.Proje
 	return byIDs(ctx, r.q, projects, ids)
 }
 
+// edge is a project and what lies above it.
+type edge struct {
+	ID       string `bun:"id"`
+	ParentID string `bun:"parent_id"`
+}
+
+// manyTrees is from how many subtrees on it is cheaper to read all projects.
+const manyTrees = 100
+
+// TreeBelow gives the ID of what lies directly above each project that lies
+// below one of roots, or above other projects too.
+func (r reads) TreeBelow(ctx context.Context, roots []string) (map[string]string, error) {
+	tree := map[string]string{}
+	if len(roots) > manyTrees {
+		rows, err := db.Scan[edge](ctx, r.q, "SELECT id, parent_id FROM projects")
+		for _, e := range rows {
+			tree[e.ID] = e.ParentID
+		}
+		return tree, err
+	}
+	for level := roots; len(level) > 0; {
+		var next []string
+		for part := range chunks(level) {
+			rows, err := db.Scan[edge](ctx, r.q, "SELECT id, parent_id FROM projects WHERE parent_id IN (?)", db.List(part))
+			if err != nil {
+				return nil, err
+			}
+			for _, e := range rows {
+				if _, seen := tree[e.ID]; !seen {
+					tree[e.ID] = e.ParentID
+					next = append(next, e.ID)
+				}
+			}
+		}
+		level = next
+	}
+	return tree, nil
+}
+
 // Parents lists what lies above a project, nearest first, its domain last.
 func (r reads) Parents(ctx context.Context, p keystone.Project) ([]keystone.Project, error) {
 	var out []keystone.Project

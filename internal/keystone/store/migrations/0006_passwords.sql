@@ -21,10 +21,12 @@ CREATE TABLE logins (
 );
 
 CREATE INDEX assignments_actor ON assignments (actor_id, target_id);
+CREATE INDEX assignments_on ON assignments (target_id);
 CREATE INDEX users_default_project ON users (default_project_id);
 
 -- +goose Down
 DROP INDEX users_default_project;
+DROP INDEX assignments_on;
 DROP INDEX assignments_actor;
 DROP TABLE logins;
 DROP TABLE passwords;
