@@ -47,12 +47,14 @@ type Config struct {
 	TokenProvider      string        `yaml:"token_provider"`       // fernet, jws or uuid, [token] provider
 	TokenStore         string        `yaml:"token_store"`          // where uuid tokens are kept: sql, or memcached://host:port,host:port
 	AuthMethods        []string      `yaml:"auth_methods"`         // by which users may authenticate, [auth] methods; clouds that share Fernet keys need the same
+
+	Keystone KeystoneOptions `yaml:"keystone"`
 }
 
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
 	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24", TunnelIP: "127.0.0.1",
-		TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
+		Keystone: defaultKeystone(), TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
 		AuthMethods: slices.Clone(token.DefaultMethods)}
 }
 
@@ -97,6 +99,9 @@ func (c *Config) Check() error {
 	}
 	if len(c.AuthMethods) == 0 {
 		errs = append(errs, errors.New("auth_methods is empty: nobody could authenticate"))
+	}
+	if err := c.Keystone.check(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Database != "" && !strings.Contains(c.Database, "{name}") {
 		errs = append(errs, errors.New("database has no {name}: each service needs a database of its own"))

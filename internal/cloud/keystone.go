@@ -50,8 +50,8 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	}
 	return identity{service.New(service.Deps{Store: st, Tokens: tokens,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
-		Config: service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
-			PasswordHashRounds: env.Config.PasswordHashRounds}}), end}, nil
+		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
+			PasswordHashRounds: env.Config.PasswordHashRounds})}), end}, nil
 }
 
 func startKeystone(ctx context.Context, env *Env) (Running, error) {

@@ -1,0 +1,83 @@
+package cloud
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"nacre/internal/keystone"
+	"nacre/internal/keystone/service"
+)
+
+// KeystoneOptions are the options of the original's keystone.conf, by their
+// names there; those of sections that have one option here bear no section.
+type KeystoneOptions struct {
+	ListLimit                    int                `yaml:"list_limit"`                        // resources in one list; 0 is any number
+	ListLimits                   map[string]int     `yaml:"list_limits"`                       // the same by section: identity, resource, role, catalog, policy, unified_limit
+	MaxProjectTreeDepth          int                `yaml:"max_project_tree_depth"`            // projects above one another in a domain
+	EnforcementModel             string             `yaml:"enforcement_model"`                 // of limits: flat, strict_two_level
+	ReturnAllEndpointsIfNoFilter bool               `yaml:"return_all_endpoints_if_no_filter"` // whom no endpoint filter concerns sees the whole catalogue
+	ProhibitedImpliedRole        []string           `yaml:"prohibited_implied_role"`           // names of roles that no other may imply
+	SecurityCompliance           SecurityCompliance `yaml:"security_compliance"`
+}
+
+// SecurityCompliance is about users and their passwords; 0 turns each option off.
+type SecurityCompliance struct {
+	DisableUserAccountDaysInactive int    `yaml:"disable_user_account_days_inactive"`
+	LockoutFailureAttempts         int    `yaml:"lockout_failure_attempts"`
+	LockoutDuration                int    `yaml:"lockout_duration"` // seconds; 0 is until an administrator enables the user
+	PasswordExpiresDays            int    `yaml:"password_expires_days"`
+	UniqueLastPasswordCount        int    `yaml:"unique_last_password_count"`
+	MinimumPasswordAge             int    `yaml:"minimum_password_age"` // days
+	PasswordRegex                  string `yaml:"password_regex"`       // Python's, look-ahead included
+	PasswordRegexDescription       string `yaml:"password_regex_description"`
+	ChangePasswordUponFirstUse     bool   `yaml:"change_password_upon_first_use"`
+}
+
+// defaultKeystone are the original's defaults.
+func defaultKeystone() KeystoneOptions {
+	return KeystoneOptions{MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
+		ProhibitedImpliedRole: []string{"admin"}, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
+}
+
+// apply adds the options to those of the service.
+func (k KeystoneOptions) apply(c service.Config) service.Config {
+	s := k.SecurityCompliance
+	c.ListLimits = map[string]int{"": k.ListLimit}
+	for section, n := range k.ListLimits {
+		c.ListLimits[section] = n
+	}
+	c.MaxProjectTreeDepth, c.EnforcementModel = k.MaxProjectTreeDepth, k.EnforcementModel
+	c.EmptyCatalogUnfiltered, c.ProhibitedImplied = !k.ReturnAllEndpointsIfNoFilter, k.ProhibitedImpliedRole
+	c.Compliance = service.Compliance{DisableUserDaysInactive: s.DisableUserAccountDaysInactive, LockoutFailureAttempts: s.LockoutFailureAttempts,
+		LockoutDuration: time.Duration(s.LockoutDuration) * time.Second, PasswordExpiresDays: s.PasswordExpiresDays,
+		UniqueLastPasswords: s.UniqueLastPasswordCount, MinimumPasswordAge: s.MinimumPasswordAge, PasswordRegex: s.PasswordRegex,
+		PasswordRegexDescription: s.PasswordRegexDescription, ChangePasswordFirst: s.ChangePasswordUponFirstUse}
+	return c
+}
+
+// check reports every mistake.
+func (k KeystoneOptions) check() error {
+	var errs []error
+	if _, ok := keystone.LimitModelNamed(k.EnforcementModel); !ok {
+		errs = append(errs, fmt.Errorf("enforcement_model: %q is neither flat nor strict_two_level", k.EnforcementModel))
+	}
+	if k.MaxProjectTreeDepth < 1 {
+		errs = append(errs, errors.New("max_project_tree_depth is less than 1"))
+	}
+	s := k.SecurityCompliance
+	for name, n := range map[string]int{"list_limit": k.ListLimit, "disable_user_account_days_inactive": s.DisableUserAccountDaysInactive,
+		"lockout_failure_attempts": s.LockoutFailureAttempts, "lockout_duration": s.LockoutDuration, "password_expires_days": s.PasswordExpiresDays,
+		"unique_last_password_count": s.UniqueLastPasswordCount, "minimum_password_age": s.MinimumPasswordAge} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("%s is negative", name))
+		}
+	}
+	if err := k.apply(service.Config{}).Compliance.Check(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("keystone: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package cloud
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"nacre/internal/keystone/service"
+	"nacre/internal/oslo/config"
+)
+
+// TestKeystoneOptions: what the file says reaches the service, what it leaves out is the original's default.
+func TestKeystoneOptions(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nacre.yaml")
+	text := "keystone:\n  list_limits: {identity: 7}\n  enforcement_model: strict_two_level\n  security_compliance:\n    lockout_failure_attempts: 5\n    password_regex: '^(?=.*\\d).+$'\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := DefaultConfig()
+	if err := config.Load(file, false, &c); err != nil {
+		t.Fatal(err)
+	}
+	got := c.Keystone.apply(service.Config{})
+	if got.ListLimits["identity"] != 7 || got.EnforcementModel != "strict_two_level" || got.MaxProjectTreeDepth != 5 || got.EmptyCatalogUnfiltered ||
+		got.Compliance.LockoutFailureAttempts != 5 || got.Compliance.LockoutDuration.Minutes() != 30 || got.Compliance.PasswordRegex != `^(?=.*\d).+$` {
+		t.Errorf("%+v", got)
+	}
+	c.Keystone.EnforcementModel, c.Keystone.SecurityCompliance.PasswordRegex, c.Keystone.SecurityCompliance.LockoutDuration = "odd", "(", -1
+	err := c.Check()
+	for _, want := range []string{"enforcement_model", "password_regex", "lockout_duration"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not reported: %v", want, err)
+		}
+	}
+}
