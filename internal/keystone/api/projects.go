@@ -136,7 +136,8 @@ func (a *API) family(c *httpapi.Call, p keystone.Project, side string) ([]keysto
 	return a.svc.Subtree(c.Ctx(), p.ID)
 }
 
-// visible shows those of rows on which the caller has a role.
+// visible shows those of rows on which the caller has a role, with their limits
+// if those were asked for.
 func (a *API) visible(c *httpapi.Call, rows []keystone.Project) ([]view, error) {
 	own, err := a.svc.ProjectsOfUser(c.Ctx(), c.Caller.UserID)
 	if err != nil {
@@ -144,9 +145,22 @@ func (a *API) visible(c *httpapi.Call, rows []keystone.Project) ([]view, error) 
 	}
 	out := []view{}
 	for _, p := range rows {
-		if slices.ContainsFunc(own, func(o keystone.Project) bool { return o.ID == p.ID }) {
-			out = append(out, member(c, "project", "projects", projectView(p)))
+		if !slices.ContainsFunc(own, func(o keystone.Project) bool { return o.ID == p.ID }) {
+			continue
 		}
+		v := projectView(p)
+		if flag(c, "include_limits") {
+			limits, err := a.svc.Limits(c.Ctx(), keystone.Filters{{Name: "project_id", Value: p.ID}})
+			if err != nil {
+				return nil, err
+			}
+			of := []view{}
+			for _, l := range limits {
+				of = append(of, limitView(l))
+			}
+			v["limits"] = of
+		}
+		out = append(out, member(c, "project", "projects", v))
 	}
 	return out, nil
 }
