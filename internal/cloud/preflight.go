@@ -1,14 +1,19 @@
 package cloud
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
+	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Problem is something that this machine lacks, and the command that mends it.
@@ -43,9 +48,9 @@ func Preflight(cfg Config) []Problem {
 	}
 	problems = append(problems, checkPrograms()...)
 	if os.Geteuid() != 0 {
-		return append(problems, Problem{"networks and guests need the rights of root", "sudo nacre up"})
+		problems = append(problems, Problem{"networks and guests need the rights of root", "sudo nacre up"})
 	}
-	return append(problems, checkKernel()...)
+	return append(problems, diagnose(probes(os.Geteuid() == 0))...)
 }
 
 // noVNC is where Debian's package puts the pages of consoles.
@@ -87,15 +92,14 @@ func checkState(cfg Config) []Problem {
 
 func checkPorts(cfg Config) (ps []Problem) {
 	env := Env{Config: cfg}
-	addrs := map[string]string{cfg.OpsListen: "metrics", env.HostPort(metadataPort): "nova-metadata"}
+	addrs := map[string]string{cfg.OpsListen: "metrics", env.HostPort(metadataPort): "nova-metadata", env.HostPort(novncPort): "nova-novncproxy"}
 	for _, s := range Catalogue {
 		addrs[env.HostPort(s.Port)] = s.Name
 	}
-	for addr, who := range addrs {
+	for _, addr := range slices.Sorted(maps.Keys(addrs)) {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			_, port, _ := net.SplitHostPort(addr)
-			ps = append(ps, Problem{fmt.Sprintf("%s cannot listen on %s: %v", who, addr, err), "ss -ltnp 'sport = :" + port + "'   # shows who has it"})
+			ps = append(ps, Problem{fmt.Sprintf("%s cannot listen on %s: %v", addrs[addr], addr, err), mendPort(addr, err)})
 			continue
 		}
 		l.Close()
@@ -103,29 +107,85 @@ func checkPorts(cfg Config) (ps []Problem) {
 	return ps
 }
 
-// checkKernel tries what the network needs on links that are removed at once.
-func checkKernel() (ps []Problem) {
+func mendPort(addr string, err error) string {
+	if errors.Is(err, unix.EADDRNOTAVAIL) {
+		return "nacre up --listen ADDRESS   # one that `ip address` shows"
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	return "nacre up --port-offset 10000   # or end what has it: ss -ltnp 'sport = :" + port + "'"
+}
+
+// probe is something that the kernel must do for a cloud.
+type probe struct {
+	what, module string
+	try          func() error
+}
+
+// probes try what the network needs, on links that are removed at once. Without
+// the rights of root only what shows by itself can be tried.
+func probes(root bool) []probe {
+	ps := []probe{
+		{"no network namespaces", "", func() error { _, err := os.Stat("/proc/self/ns/net"); return err }},
+		{"no network cards for guests", "tun", func() error { _, err := os.Stat("/dev/net/tun"); return err }},
+		{"no filtering of bridged packets", "br_netfilter", func() error { _, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables"); return err }},
+	}
+	if !root {
+		return ps
+	}
+	attrs := netlink.LinkAttrs{Name: "nacre-probe"}
 	for _, k := range []struct {
 		what, module string
 		link         netlink.Link
 	}{
-		{"bridges", "bridge", &netlink.Bridge{LinkAttrs: netlink.LinkAttrs{Name: "nacre-probe"}}},
-		{"VXLAN", "vxlan", &netlink.Vxlan{LinkAttrs: netlink.LinkAttrs{Name: "nacre-probe"}, VxlanId: 1, Port: 48789}},
-		{"veth pairs", "veth", &netlink.Veth{LinkAttrs: netlink.LinkAttrs{Name: "nacre-probe"}, PeerName: "nacre-probe2"}},
+		{"no bridges", "bridge", &netlink.Bridge{LinkAttrs: attrs}},
+		{"no VXLAN", "vxlan", &netlink.Vxlan{LinkAttrs: attrs, VxlanId: 1, Port: 48789}},
+		{"no veth pairs", "veth", &netlink.Veth{LinkAttrs: attrs, PeerName: "nacre-probe2"}},
 	} {
-		if err := netlink.LinkAdd(k.link); err != nil {
-			ps = append(ps, Problem{fmt.Sprintf("the kernel makes no %s: %v", k.what, err), "modprobe " + k.module})
-			continue
+		ps = append(ps, probe{k.what, k.module, func() error {
+			if err := netlink.LinkAdd(k.link); err != nil {
+				return err
+			}
+			return netlink.LinkDel(k.link)
+		}})
+	}
+	return append(ps, probe{"no packet filter", "nf_tables", listTables}, probe{"no network cards for guests", "tun", openTun})
+}
+
+func listTables() error {
+	c, err := nftables.New()
+	if err == nil {
+		_, err = c.ListTables()
+	}
+	return err
+}
+
+func openTun() error {
+	f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // told already
+	} else if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// diagnose tries all probes. A right that is missing is named once, for it hides what else is.
+func diagnose(all []probe) (ps []Problem) {
+	var denied []string
+	for _, p := range all {
+		switch err := p.try(); {
+		case err == nil:
+		case errors.Is(err, unix.EPERM):
+			denied = append(denied, p.what)
+		case p.module == "":
+			ps = append(ps, Problem{fmt.Sprintf("the kernel has %s: %v", p.what, err), "apt-get install -y linux-image-amd64 && reboot"})
+		default:
+			ps = append(ps, Problem{fmt.Sprintf("the kernel has %s: %v", p.what, err), "modprobe " + p.module})
 		}
-		_ = netlink.LinkDel(k.link)
 	}
-	if _, err := os.Stat("/proc/sys/net/bridge/bridge-nf-call-iptables"); err != nil {
-		ps = append(ps, Problem{"bridged packets cannot be filtered: br_netfilter is missing", "modprobe br_netfilter"})
-	}
-	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
-		ps = append(ps, Problem{"guests get no network cards: /dev/net/tun: " + err.Error(), "modprobe tun"})
-	} else {
-		f.Close()
+	if len(denied) > 0 {
+		ps = append(ps, Problem{"this root may not administer the network (CAP_NET_ADMIN): " + strings.Join(denied, ", "),
+			"docker run --privileged --network host …   # or run nacre outside of the container"})
 	}
 	return ps
 }

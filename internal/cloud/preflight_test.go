@@ -32,7 +32,7 @@ func TestPreflight(t *testing.T) {
 	cfg.OpsListen = l.Addr().String()
 	t.Setenv("PATH", t.TempDir())
 	text := fmt.Sprint(cloud.Preflight(cfg))
-	for _, want := range []string{"state directory", "--state-dir", "cannot listen on " + l.Addr().String(), "ss -ltnp", "qemu-img", "apt-get install", "qemu-utils"} {
+	for _, want := range []string{"state directory", "--state-dir", "cannot listen on " + l.Addr().String(), "ss -ltnp", "--port-offset", "qemu-img", "apt-get install", "qemu-utils"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no word of %q in\n%s", want, text)
 		}

@@ -227,7 +227,7 @@ func (r *round) ensureVLAN(n rpcapi.Network, bridge netlink.Link) error {
 		attrs.Name, attrs.ParentIndex = name, parent.Attrs().Index
 		err := r.nl.LinkAdd(&netlink.Vlan{LinkAttrs: attrs, VlanId: n.SegmentationID, VlanProtocol: netlink.VLAN_PROTOCOL_8021Q})
 		if errors.Is(err, unix.EOPNOTSUPP) {
-			return fmt.Errorf("this kernel has no VLAN devices (8021q): VLAN %d needs the openvswitch driver", n.SegmentationID)
+			return fmt.Errorf("the kernel makes no VLAN %d: 8021q is missing (modprobe 8021q, or make the network a VXLAN)", n.SegmentationID)
 		} else if err != nil {
 			return fmt.Errorf("make %s: %w", name, err)
 		}
