@@ -100,16 +100,32 @@ func (a *API) send(method, at string, body any) (*http.Response, []byte, error) 
 	return res, text, err
 }
 
-// dial connects from within the machine's network namespace. The thread that
-// entered it is not used again.
+// dial connects from within the machine's network namespace.
 func (h *Host) dial(ctx context.Context, network, addr string) (conn net.Conn, err error) {
+	err = h.inside(func() error { conn, err = (&net.Dialer{}).DialContext(ctx, network, addr); return err })
+	return conn, err
+}
+
+// Occupy listens on an address of the machine until the test ends.
+func (h *Host) Occupy(addr string) {
+	h.t.Helper()
+	var l net.Listener
+	if err := h.inside(func() (err error) { l, err = net.Listen("tcp", addr); return err }); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { l.Close() })
+}
+
+// inside runs f in the machine's network namespace, on a thread that is not
+// used again.
+func (h *Host) inside(f func() error) (err error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		runtime.LockOSThread()
 		if unix.Gettid() == unix.Getpid() { // by its first thread this whole process would count as one of the machine's
 			defer runtime.UnlockOSThread()
-			conn, err = h.dial(ctx, network, addr)
+			err = h.inside(f)
 			return
 		}
 		var ns *os.File
@@ -117,11 +133,10 @@ func (h *Host) dial(ctx context.Context, network, addr string) (conn net.Conn, e
 			return
 		}
 		defer ns.Close()
-		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
-			return
+		if err = unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err == nil {
+			err = f()
 		}
-		conn, err = (&net.Dialer{}).DialContext(ctx, network, addr)
 	}()
 	<-ended
-	return conn, err
+	return err
 }

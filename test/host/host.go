@@ -195,6 +195,12 @@ func (h *Host) WaitReady(limit time.Duration) {
 	h.t.Fatalf("the cloud was not ready after %s\n%s", limit, tail(h.log.Name(), 40))
 }
 
+// Log is what the cloud has printed since it was started last.
+func (h *Host) Log() string {
+	text, _ := os.ReadFile(h.log.Name())
+	return string(text[min(h.from, len(text)):])
+}
+
 // Kill ends the cloud's process as a power cut would; guests and daemons go on.
 func (h *Host) Kill() {
 	_ = syscall.Kill(h.PID(), syscall.SIGKILL)
