@@ -126,3 +126,56 @@ func send(api *httpapi.API, r httpapi.Route, token, path, body string) *httptest
 	api.ServeHTTP(w, req)
 	return w
 }
+
+// TestUnknownFields sends fields that a service does not know, or that are not
+// the client's to set: it refuses or keeps them as the original does, and drops
+// none in silence.
+func TestUnknownFields(t *testing.T) {
+	c := cloudtest.Start(t, 1)
+	c.People()
+	member, admin := c.As(cloudtest.Member), c.As(cloudtest.Admin)
+	var net struct{ Network struct{ ID string } }
+	member.Network().Post("/networks", `{"network": {"name": "n"}}`).Want(201).Into(&net)
+	var img struct{ ID string }
+	member.Image().Post("/images", `{"name": "i", "kept": "of any name"}`).Want(201, `"kept":"of any name"`).Into(&img)
+	var user struct{ User struct{ ID string } }
+	admin.Identity().Post("/users", `{"user": {"name": "extra", "kept": {"a": [1]}}}`).Want(201, `"kept":{"a":[1]}`).Into(&user)
+	admin.Identity().Get("/users/"+user.User.ID).Want(200, `"kept":{"a":[1]}`)
+	for name, tc := range map[string]struct {
+		api          cloudtest.API
+		method, path string
+		body         string
+		status       int
+		want         string
+	}{
+		"network":               {member.Network(), "POST", "/networks", `{"network": {"nacre": 1}}`, 400, "Unrecognized attribute(s) 'nacre'"},
+		"network, of an engine": {member.Network(), "POST", "/networks", `{"network": {"vlan_transparent": true}}`, 400, "Unrecognized attribute(s) 'vlan_transparent'"},
+		"network's status":      {member.Network(), "POST", "/networks", `{"network": {"status": "ACTIVE"}}`, 400, "Attribute 'status' not allowed in POST"},
+		"network's ID":          {member.Network(), "PUT", "/networks/" + net.Network.ID, `{"network": {"id": "x"}}`, 400, "Cannot update read-only attribute id"},
+		"network's type":        {member.Network(), "POST", "/networks", `{"network": {"provider:network_type": "vlan"}}`, 403, "create_network:provider:network_type"},
+		"port's policy":         {member.Network(), "POST", "/ports", `{"port": {"network_id": "` + net.Network.ID + `", "qos_policy_id": "x"}}`, 400, "Unrecognized attribute(s) 'qos_policy_id'"},
+		"port's profile":        {member.Network(), "POST", "/ports", `{"port": {"network_id": "` + net.Network.ID + `", "binding:profile": {"a": 1}}}`, 403, "create_port:binding:profile"},
+		"rule":                  {member.Network(), "POST", "/security-group-rules", `{"security_group_rule": {"ports": 1}}`, 400, "Unrecognized attribute(s) 'ports'"},
+		"image's status":        {member.Image(), "POST", "/images", `{"status": "active"}`, 403, "Attribute 'status' is read-only."},
+		"image's reserved":      {member.Image(), "POST", "/images", `{"location": "file:///etc/passwd"}`, 403, "Attribute 'location' is reserved."},
+		"image, a number":       {member.Image(), "POST", "/images", `{"nacre": 1}`, 400, "1 is not of type 'string'"},
+		"image's locations":     {member.Image(), "POST", "/images", `{"locations": [{"url": "file:///etc/passwd", "metadata": {}}]}`, 403, "Attribute 'locations' is reserved."},
+		"member":                {member.Image(), "POST", "/images/" + img.ID + "/tags/t", `{}`, 405, ""},
+		"provider":              {admin.Placement("1.39"), "POST", "/resource_providers", `{"name": "p", "nacre": 1}`, 400, "Additional properties are not allowed ('nacre' was unexpected)"},
+		"inventory":             {admin.Placement("1.39"), "GET", "/resource_providers?nacre=1", "", 400, "Additional properties are not allowed ('nacre' was unexpected)"},
+		"flavor":                {admin.Compute("2.93"), "POST", "/flavors", `{"flavor": {"name": "f", "ram": 1, "vcpus": 1, "disk": 0, "nacre": 1}}`, 400, "Additional properties are not allowed ('nacre' was unexpected)"},
+		"action":                {member.Compute("2.93"), "POST", "/servers/" + net.Network.ID + "/action", `{"nacre": null}`, 400, "There is no such action: nacre"},
+		"key":                   {member.Compute("2.93"), "POST", "/os-keypairs", `{"keypair": {"name": "k", "type": "ssh", "public_key": "` + publicKey + `", "nacre": 1}}`, 400, "Additional properties are not allowed ('nacre' was unexpected)"},
+		"quota":                 {admin.Compute("2.93"), "PUT", "/os-quota-sets/" + c.IDs["one"], `{"quota_set": {"nacre": 1}}`, 400, "Additional properties are not allowed ('nacre' was unexpected)"},
+		"list":                  {member.Compute("2.93"), "GET", "/servers?nacre=1", "", 400, "'nacre' does not match any of the regexes: '^_'"},
+		"login":                 {c.As(cloudtest.None).Identity(), "POST", "/auth/tokens", `{"auth": {"identity": {"methods": ["nacre"], "nacre": {}}}}`, 401, ""},
+		"project's parent":      {admin.Identity(), "POST", "/projects", `{"project": {"name": "p", "parent_id": 1}}`, 400, "parent_id"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := tc.api.Do(tc.method, tc.path, tc.body)
+			if a.Status != tc.status || !strings.Contains(string(a.Body), tc.want) {
+				t.Errorf("%d %.300s, want %d with %q", a.Status, a.Body, tc.status, tc.want)
+			}
+		})
+	}
+}
