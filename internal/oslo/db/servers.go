@@ -56,7 +56,7 @@ func openMariaDB(ctx context.Context, u *url.URL, o options) (*DB, error) {
 	err = checkSettings(ctx, pool, []setting{
 		{"SELECT @@tx_isolation", "READ-COMMITTED"},
 		{"SELECT @@time_zone", "+00:00"},
-		{"SELECT @@character_set_connection", "utf8mb4"},
+		{"SELECT @@collation_connection", "utf8mb4_nopad_bin"},
 		{"SELECT @@sql_mode LIKE '%STRICT_ALL_TABLES%' AND @@sql_mode LIKE '%PIPES_AS_CONCAT%' AND @@sql_mode LIKE '%ANSI_QUOTES%' AND @@sql_mode NOT LIKE '%NO_BACKSLASH%'", "1"},
 	})
 	if err != nil {
@@ -83,11 +83,11 @@ func mariaConfig(u *url.URL) *mysql.Config {
 	cfg.DBName = strings.TrimPrefix(u.Path, "/")
 	cfg.ParseTime, cfg.Loc = true, time.UTC
 	cfg.ClientFoundRows = true // a change that changes nothing still found its row
-	cfg.Collation = "utf8mb4_nopad_bin"
 	cfg.Params = map[string]string{
-		"time_zone":    "'+00:00'",
-		"tx_isolation": "'READ-COMMITTED'",
-		"sql_mode":     "'" + mariaMode + "'",
+		"time_zone":            "'+00:00'",
+		"tx_isolation":         "'READ-COMMITTED'",
+		"sql_mode":             "'" + mariaMode + "'",
+		"collation_connection": "'utf8mb4_nopad_bin'", // of the driver's own option only one byte arrives, and its number is above
 	}
 	return cfg
 }
