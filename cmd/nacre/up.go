@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -89,11 +90,13 @@ func up(cmd *cobra.Command, o *upOptions) error {
 		return tell(problems)
 	}
 	ctx := cmd.Context()
+	collect := collectLater()
 	c, err := cloud.Start(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	err = c.Ready(ctx)
+	collect()
 	if err == nil {
 		c.Summary(cmd.OutOrStdout(), time.Since(began))
 		err = serve(ctx, c)
@@ -101,6 +104,19 @@ func up(cmd *cobra.Command, o *upOptions) error {
 		err = nil
 	}
 	return errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+}
+
+// startHeap is what a start may use before garbage is collected: most of what
+// it allocates stays.
+const startHeap = 64 << 20
+
+// collectLater puts the collection of garbage off; collect goes back to what it was.
+func collectLater() (collect func()) {
+	limit, percent := debug.SetMemoryLimit(startHeap), debug.SetGCPercent(-1)
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
 }
 
 // serve waits until the cloud is to stop, or a part of it ends by itself.
