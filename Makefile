@@ -39,8 +39,16 @@ e2e: build image
 kill: install-test build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags kill -run TestKilled -timeout 30m ./test/...
 
+# What was measured last is kept in bench/out/ and compared with; COUNT=6 and more make the comparison mean something.
+BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+BENCH ?= .
+COUNT ?= 1
 bench: install-test build image
-	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -run '^$$' -bench . -benchtime 2s -timeout 60m ./bench/...
+	@mkdir -p bench/out
+	set -o pipefail; NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -run '^$$' -bench '$(BENCH)' -benchtime 2s -count $(COUNT) \
+		-timeout 3h ./bench | tee bench/out/new.txt
+	@cd bench/out; if test -f last.txt; then mv last.txt before.txt; fi; mv new.txt last.txt
+	@if test -f bench/out/before.txt; then $(BENCHSTAT) bench/out/before.txt bench/out/last.txt; fi
 
 # Linters come from the module proxy, at these versions. fault.Fault.As sets a type, it is not errors.As's method.
 # deadcode only lists: it does not see what JSON decoding calls.

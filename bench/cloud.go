@@ -23,6 +23,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Cloud is a running binary.
@@ -55,9 +57,14 @@ func StartCloud(tb testing.TB, hosts int, args ...string) *Cloud {
 	return c
 }
 
-// Start starts the process and returns how long it took to the first token,
-// and the CPU time until then.
-func (c *Cloud) Start() (wall, cpu time.Duration) {
+// Started tells how long a start took, and the CPU time until then.
+type Started struct {
+	Answer, AnswerCPU time.Duration // until identity answers
+	Token, TokenCPU   time.Duration // until the first token by password
+}
+
+// Start starts the process.
+func (c *Cloud) Start() (s Started) {
 	c.tb.Helper()
 	binary := os.Getenv("NACRE_BINARY")
 	if binary == "" {
@@ -77,14 +84,22 @@ func (c *Cloud) Start() (wall, cpu time.Duration) {
 		c.tb.Fatal(err)
 	}
 	for time.Since(began) < time.Minute {
-		if c.login() == nil {
-			return time.Since(began), c.CPU()
+		res, err := c.client.Get(c.url(identity, "/v3"))
+		if err != nil {
+			time.Sleep(2 * time.Millisecond)
+			continue
 		}
-		time.Sleep(2 * time.Millisecond)
+		res.Body.Close()
+		s.Answer, s.AnswerCPU = time.Since(began), c.CPU()
+		if err := c.login(); err != nil {
+			c.tb.Fatal(err)
+		}
+		s.Token, s.TokenCPU = time.Since(began), c.CPU()
+		return s
 	}
 	text, _ := os.ReadFile(log.Name())
-	c.tb.Fatalf("the cloud gave no token within a minute:\n%s", text)
-	return 0, 0
+	c.tb.Fatalf("identity did not answer within a minute:\n%s", text)
+	return s
 }
 
 // await waits until a service answers; identity is the first, compute the last.
@@ -109,28 +124,38 @@ func (c *Cloud) Stop() {
 	c.cmd = nil
 }
 
-// CPU is the user and system time that the process has had.
+// CPU is the user and system time that the process has had, to the nanosecond.
 func (c *Cloud) CPU() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
-	if err != nil {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(int32(^c.cmd.Process.Pid<<3|2), &ts); err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * (time.Second / 100)
+	return time.Duration(ts.Nano())
 }
 
 // PSS is the proportional set size of the process in bytes.
-func (c *Cloud) PSS() int64 {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", c.cmd.Process.Pid))
+func (c *Cloud) PSS() int64 { return c.kib("smaps_rollup", "Pss:") << 10 }
+
+// Peak is the largest resident set in bytes since ResetPeak.
+func (c *Cloud) Peak() int64 { return c.kib("status", "VmHWM:") << 10 }
+
+// ResetPeak forgets the largest resident set.
+func (c *Cloud) ResetPeak() {
+	if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", c.cmd.Process.Pid), []byte("5"), 0); err != nil {
+		c.tb.Fatal(err)
+	}
+}
+
+// kib reads a number of KiB of the process from a file in /proc.
+func (c *Cloud) kib(file, name string) int64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", c.cmd.Process.Pid, file))
 	if err != nil {
 		c.tb.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "Pss:" {
-			kib, _ := strconv.ParseInt(f[1], 10, 64)
-			return kib << 10
+		if f := strings.Fields(line); len(f) > 1 && f[0] == name {
+			n, _ := strconv.ParseInt(f[1], 10, 64)
+			return n
 		}
 	}
 	return 0
@@ -143,6 +168,7 @@ const (
 	placement = 8778
 	compute   = 8774
 	network   = 9696
+	ops       = 9464
 )
 
 const passwordAuth = `{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "admin", "domain": {"id": "default"}, "password": "` +
@@ -260,11 +286,47 @@ func (c *Cloud) Measure(b *testing.B, clients int, op func() (status int)) {
 		return
 	}
 	slices.Sort(took)
-	ms := func(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 	b.ReportMetric(ms(c.CPU()-cpu)/float64(b.N), "cpu-ms/op")
 	b.ReportMetric(ms(took[len(took)/2]), "p50-ms")
 	b.ReportMetric(ms(took[len(took)*99/100]), "p99-ms")
 	b.ReportMetric(float64(b.N)/time.Since(began).Seconds(), "op/s")
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// get is an op that reads a path.
+func (c *Cloud) get(port int, path string) func() int {
+	return func() int { status, _ := c.Do("GET", port, path, nil); return status }
+}
+
+// Each calls do for each of 0 to n-1, eight at a time.
+func (c *Cloud) Each(b *testing.B, n int, do func(i int)) {
+	defer func(outer testing.TB) { c.tb = outer }(c.tb)
+	c.tb = b
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// Beside has that many clients call do again and again until stop is called.
+func (c *Cloud) Beside(clients int, do func()) (stop func()) {
+	var ended atomic.Bool
+	var wg sync.WaitGroup
+	for range clients {
+		wg.Go(func() {
+			for !ended.Load() {
+				do()
+			}
+		})
+	}
+	return func() { ended.Store(true); wg.Wait() }
 }
 
 // EachClients runs a benchmark with 1 and with 8 clients.
