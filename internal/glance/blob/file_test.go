@@ -1,7 +1,9 @@
 package blob_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -66,5 +68,34 @@ func TestFileFull(t *testing.T) {
 	}
 	if err := w.Abort(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFileInStrides writes what goes to the disk in several goes, the last of
+// them with Commit.
+func TestFileInStrides(t *testing.T) {
+	s, image := open(t, t.TempDir()), uuid.New()
+	w, err := s.Create(t.Context(), image, uuid.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want bytes.Buffer
+	for i := range 37 {
+		piece := bytes.Repeat([]byte{byte(i)}, 512<<10)
+		want.Write(piece)
+		if _, err := w.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := s.Open(t.Context(), image, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if got, err := io.ReadAll(r); err != nil || !bytes.Equal(got, want.Bytes()) {
+		t.Errorf("%d bytes came back of %d, %v", len(got), want.Len(), err)
 	}
 }
