@@ -2,6 +2,8 @@ package api_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,8 +23,9 @@ type step struct {
 func (c *cloud) walk(t *testing.T, ids map[string]string, steps []step) {
 	t.Helper()
 	fill := func(s string) string {
-		for name, id := range ids {
-			s = strings.ReplaceAll(s, "$"+name, id)
+		names := slices.SortedFunc(maps.Keys(ids), func(a, b string) int { return len(b) - len(a) }) // $member before $me
+		for _, name := range names {
+			s = strings.ReplaceAll(s, "$"+name, ids[name])
 		}
 		return s
 	}

@@ -16,8 +16,8 @@ import (
 	"nacre/internal/oslo/db/dbtest"
 )
 
-// grants is a database full of assignments, with all that they speak of.
-type grants struct {
+// manyGrants is a database full of assignments, with all that they speak of.
+type manyGrants struct {
 	svc      *service.Service
 	projects []keystone.Project // domains too
 	users    []string
@@ -30,9 +30,9 @@ type grants struct {
 
 // newGrants makes n assignments at random, but always the same: of some users
 // and groups, on a forest of projects, some inherited, some of roles that imply others.
-func newGrants(t testing.TB, d *db.DB, n, projects, users int) *grants {
+func newGrants(t testing.TB, d *db.DB, n, projects, users int) *manyGrants {
 	t.Helper()
-	g := &grants{implied: keystone.Implied{}, svc: service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keysOf(t), nil)})}
+	g := &manyGrants{implied: keystone.Implied{}, svc: service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keysOf(t), nil)})}
 	r := rand.New(rand.NewPCG(1, 2))
 	empty := map[string]any{}
 	for i := range max(1, projects/100) {
@@ -90,7 +90,7 @@ func newGrants(t testing.TB, d *db.DB, n, projects, users int) *grants {
 	return g
 }
 
-func (g *grants) write(t testing.TB, d *db.DB) {
+func (g *manyGrants) write(t testing.TB, d *db.DB) {
 	t.Helper()
 	must := func(err error) {
 		if err != nil {
@@ -112,7 +112,7 @@ func (g *grants) write(t testing.TB, d *db.DB) {
 }
 
 // plain works out what the grants come to, straight from what the words mean.
-func (g *grants) plain(f keystone.AssignmentFilter) (out []keystone.Effective) {
+func (g *manyGrants) plain(f keystone.AssignmentFilter) (out []keystone.Effective) {
 	parents, domainRole := map[string]string{}, map[string]bool{}
 	for _, p := range g.projects {
 		parents[p.ID] = p.ParentID
