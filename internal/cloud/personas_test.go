@@ -95,7 +95,7 @@ func target(p cloudtest.Persona, ids map[cloudtest.Persona]auth.Identity) policy
 	for _, kind := range []string{"user", "project", "trust", "credential", "token", "role", "group", "domain"} {
 		t["target."+kind+".domain_id"] = owner.UserDomainID
 	}
-	t["target.user.id"], t["target.project.id"] = owner.UserID, owner.ProjectID
+	t["target.user.id"], t["target.project.id"], t["target.limit.project_id"] = owner.UserID, owner.ProjectID, owner.ProjectID
 	t["target.token.user_id"], t["target.credential.user_id"] = owner.UserID, owner.UserID
 	return t
 }
