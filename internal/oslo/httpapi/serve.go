@@ -193,6 +193,9 @@ func (a *API) authenticate(c *Call) error {
 		}
 		id.ServiceRoles, id.IsService = svc.Roles, svc.HasRole("service")
 	}
+	if err := a.permitted(c, id); err != nil {
+		return err
+	}
 	id.Token, id.RequestID = token, auth.RequestID(c.Ctx())
 	if a.svc.AdminRule != "" {
 		id.Admin = a.policy.Allowed(id, a.svc.AdminRule, nil)
