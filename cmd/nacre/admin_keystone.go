@@ -50,6 +50,7 @@ func adminKeystoneCommand(o *upOptions) *cobra.Command {
 		}
 		return err
 	})
+	adminKeystoneDerived(on)
 	on("doctor", "Say what is wrong with the identity service, and what to do", adminKeystoneDoctor)
 	adminKeystoneBootstrap(on)
 	return cmd

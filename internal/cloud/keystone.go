@@ -48,7 +48,11 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if err != nil {
 		return identity{}, errors.Join(err, end())
 	}
-	return identity{service.New(service.Deps{Store: st, Tokens: tokens,
+	secrets, err := fernetRepository(env, credentialKeys)
+	if err != nil {
+		return identity{}, errors.Join(err, end())
+	}
+	return identity{service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
 			PasswordHashRounds: env.Config.PasswordHashRounds})}), end}, nil

@@ -97,6 +97,7 @@ func target(p cloudtest.Persona, ids map[cloudtest.Persona]auth.Identity) policy
 	}
 	t["target.user.id"], t["target.project.id"], t["target.limit.project_id"] = owner.UserID, owner.ProjectID, owner.ProjectID
 	t["target.token.user_id"], t["target.credential.user_id"] = owner.UserID, owner.UserID
+	t["target.trust.trustor_user_id"], t["target.trust.trustee_user_id"] = owner.UserID, owner.UserID
 	return t
 }
 

@@ -2,11 +2,13 @@ package keystone
 
 import "time"
 
-// AccessToken lets an OAuth 1.0a consumer act for a user on one project.
+// AccessToken lets a consumer act as a user on a project with some of the user's roles.
 type AccessToken struct {
-	ID                string
-	ConsumerID        string
-	AuthorizingUserID string
-	ProjectID         string
-	ExpiresAt         *time.Time
+	ID                string     `bun:"id,pk"`
+	Secret            string     `bun:"access_secret"`
+	AuthorizingUserID string     `bun:"authorizing_user_id"`
+	ProjectID         string     `bun:"project_id"`
+	RoleIDs           []string   `bun:"role_ids"`
+	ConsumerID        string     `bun:"consumer_id"`
+	ExpiresAt         *time.Time `bun:"expires_at"`
 }

@@ -1,9 +1,13 @@
 package keystone
 
+import "net/url"
+
 // Methods of authentication.
 const (
-	MethodPassword = "password"
-	MethodToken    = "token"
+	MethodPassword              = "password"
+	MethodToken                 = "token"
+	MethodOAuth1                = "oauth1"
+	MethodApplicationCredential = "application_credential"
 )
 
 // Credentials are what a client proves its identity with.
@@ -25,4 +29,20 @@ type TokenProof struct{ ID string }
 // WithPassword are the credentials of one who gives a password.
 func WithPassword(user Ref, password string) Credentials {
 	return Credentials{Methods: []string{MethodPassword}, Proofs: map[string]any{MethodPassword: PasswordProof{user, password}}}
+}
+
+// ApplicationCredentialProof goes with MethodApplicationCredential.
+type ApplicationCredentialProof struct {
+	ID     string // "" if it is named by its name and user
+	Name   string
+	User   Ref
+	Secret string
+}
+
+// OAuthProof goes with MethodOAuth1, and with the calls of OAuth 1.0: a
+// request that a consumer signed.
+type OAuthProof struct {
+	Authorization string // the header
+	URL           *url.URL
+	ProjectID     string // the header Requested-Project-Id
 }

@@ -38,11 +38,13 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		Table: slices.Concat(a.authRoutes(), a.tokenRoutes(), a.userRoutes(), a.groupRoutes(), a.projectRoutes(), a.domainRoutes(),
 			a.roleRoutes(), a.grantRoutes(), a.systemGrantRoutes(), a.assignmentRoutes(),
 			a.regionRoutes(), a.serviceRoutes(), a.endpointRoutes(), a.revocationRoutes(),
-			a.limitRoutes(), a.endpointGroupRoutes(), a.policyRoutes(), a.domainConfigRoutes()),
-		Schemas: files, Rules: baseRules, AdminRule: "admin_required",
+			a.limitRoutes(), a.endpointGroupRoutes(), a.policyRoutes(), a.domainConfigRoutes(),
+			a.credentialRoutes(), a.ec2Routes(), a.applicationCredentialRoutes(), a.accessRuleRoutes(), a.trustRoutes(),
+			a.consumerRoutes(), a.accessTokenRoutes(), a.oauth2Routes()),
+		Schemas: files, Rules: slices.Concat(baseRules, trustListRules), AdminRule: "admin_required",
 		RouteFirst: true, PolicyFirst: true, StrictJSON: true, HeadFromGet: true, TrimSlash: true, EmptyBody: "{}",
-		Headers: http.Header{"Vary": {"X-Auth-Token"}},
-		Fault:   envelope, SchemaFault: a.schemaFault, Malformed: malformed, Forbidden: forbidden,
+		Headers: http.Header{"Vary": {"X-Auth-Token"}}, Before: refuseEC2,
+		Fault: envelope, SchemaFault: a.schemaFault, Malformed: malformed, Forbidden: forbidden,
 		NotFound: notFound, NotAllowed: notAllowed, Options: options, Unauthorized: unauthorized,
 	}, d)
 }

@@ -76,8 +76,10 @@ type methodBody func(c *httpapi.Call, text json.RawMessage) (any, error)
 
 // methodBodies are the bodies of all methods.
 var methodBodies = map[string]methodBody{
-	keystone.MethodPassword: readPassword,
-	keystone.MethodToken:    readToken,
+	keystone.MethodPassword:              readPassword,
+	keystone.MethodToken:                 readToken,
+	keystone.MethodOAuth1:                readOAuth1,
+	keystone.MethodApplicationCredential: readApplicationCredential,
 }
 
 // credentials reads what the client proves its identity with.

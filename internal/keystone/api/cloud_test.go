@@ -42,12 +42,16 @@ func newCloudOn(t testing.TB, d *db.DB, options ...func(*service.Config)) *cloud
 	if err != nil {
 		t.Fatal(err)
 	}
+	credentialKeys, err := token.OpenRepository(t.TempDir(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
 	receiptKeys, err := token.OpenRepository(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	svc := service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Receipts: token.NewReceipts(receiptKeys, nil),
-		Config: config})
+		CredentialKeys: credentialKeys, Config: config})
 	at := func(name, typ, url string) service.BootstrapService {
 		return service.BootstrapService{Name: name, Type: typ, Public: url, Internal: url, Admin: url}
 	}

@@ -85,7 +85,10 @@ func allowHeader(allow []string) http.Header {
 	return http.Header{"Allow": {strings.Join(append(allow, http.MethodOptions), ", ")}}
 }
 
-func notAllowed(_ *httpapi.Call, allow []string) httpapi.Response {
+func notAllowed(c *httpapi.Call, allow []string) httpapi.Response {
+	if strings.HasSuffix(c.R.URL.Path, oauth2Path) {
+		return oauth2NotAllowed(c, allow)
+	}
 	return httpapi.Response{Status: http.StatusMethodNotAllowed, Header: allowHeader(allow),
 		Body: []byte(`{"message": "The method is not allowed for the requested URL."}`)}
 }

@@ -137,7 +137,7 @@ func (p *people) path(t *testing.T, method, route string) string {
 				id = r.ID
 			}
 		default:
-			id = "nosuch"
+			id = p.derived(t, m, route)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -146,8 +146,46 @@ func (p *people) path(t *testing.T, method, route string) string {
 	})
 }
 
-// body says of a new resource where it is to lie.
+// derived makes, as the resource's user, what users derive from their rights.
+func (p *people) derived(t *testing.T, param, route string) string {
+	tok, err := p.svc.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: p.self}, "pw"), keystone.Scope{Project: &keystone.Ref{ID: p.project}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := tok.ID
+	text := func(path, body, key, attribute string) string {
+		return p.must(t, self, "POST", path, body, 201)[key].(map[string]any)[attribute].(string)
+	}
+	unique := fmt.Sprint("n", p.count)
+	switch param {
+	case "{credential_id}":
+		if strings.Contains(route, "OS-EC2") {
+			return text("/v3/users/"+p.self+"/credentials/OS-EC2", `{"tenant_id": "`+p.project+`"}`, "credential", "access")
+		}
+		return text("/v3/credentials", `{"credential": {"type": "cert", "blob": "b", "user_id": "`+p.self+`"}}`, "credential", "id")
+	case "{application_credential_id}":
+		return text("/v3/users/"+p.self+"/application_credentials", `{"application_credential": {"name": "`+unique+`"}}`, "application_credential", "id")
+	case "{access_rule_id}":
+		rules := `{"application_credential": {"name": "` + unique + `", "access_rules": [{"service": "compute", "method": "GET", "path": "/` + unique + `"}]}}`
+		made := p.must(t, self, "POST", "/v3/users/"+p.self+"/application_credentials", rules, 201)["application_credential"].(map[string]any)
+		return made["access_rules"].([]any)[0].(map[string]any)["id"].(string)
+	case "{trust_id}":
+		return text("/v3/OS-TRUST/trusts", `{"trust": {"trustor_user_id": "`+p.self+`", "trustee_user_id": "`+p.id(t, "users", "admin")+`", "impersonation": false,
+			"project_id": "`+p.project+`", "roles": [{"id": "`+p.reader+`"}]}}`, "trust", "id")
+	}
+	return "nosuch"
+}
+
+// body says of a new resource where it is to lie and whose it is to be.
 func (p *people) body(route string) string {
+	switch {
+	case strings.HasSuffix(route, "/v3/credentials"):
+		return `{"credential": {"user_id": "` + p.self + `"}}`
+	case strings.HasSuffix(route, "2tokens"), strings.HasSuffix(route, "3tokens"):
+		return `{}` // any request that is not signed is refused with 401
+	case strings.HasSuffix(route, "/trusts"):
+		return `{"trust": {"trustor_user_id": "` + p.self + `"}}`
+	}
 	kind := strings.TrimSuffix(route[strings.LastIndex(route, "/")+1:], "s")
 	return `{"` + kind + `": {"domain_id": "` + p.domain + `"}}`
 }

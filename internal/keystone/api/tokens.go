@@ -47,6 +47,7 @@ func (a *API) subject(c *httpapi.Call) (keystone.Token, policy.Target, error) {
 	target := policy.Target{}
 	if err == nil {
 		target["target.token.user_id"] = t.User.ID
+		err = understood(c, t)
 	}
 	return t, target, err
 }
@@ -159,7 +160,7 @@ func showDelegation(v view, t keystone.Token) {
 		v["OS-OAUTH1"] = view{"access_token_id": a.ID, "consumer_id": a.ConsumerID}
 	}
 	if c := t.AppCred; c != nil {
-		cred := view{"id": c.ID, "name": c.Name, "restricted": !c.Unrestricted}
+		cred := view{"id": c.ID, "name": c.Name, "restricted": c.Restricted()}
 		if len(c.AccessRules) > 0 {
 			cred["access_rules"] = accessRuleRefs(c.AccessRules)
 		}

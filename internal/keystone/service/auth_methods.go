@@ -57,8 +57,10 @@ type prover func(ctx context.Context, given any, p *proof) error
 // provers are the methods there are. [auth] methods says which are offered.
 func (s *Service) provers() map[string]prover {
 	return map[string]prover{
-		keystone.MethodPassword: by(s.provePassword),
-		keystone.MethodToken:    by(s.proveToken),
+		keystone.MethodPassword:              by(s.provePassword),
+		keystone.MethodToken:                 by(s.proveToken),
+		keystone.MethodOAuth1:                by(s.proveOAuth1),
+		keystone.MethodApplicationCredential: by(s.proveApplicationCredential),
 	}
 }
 

@@ -49,6 +49,7 @@ func (s *Service) mayRescope(t keystone.Token, scope keystone.Scope) error {
 	return nil
 }
 
+// forbiddenAction is the original's refusal of what the policy allows.
 func forbiddenAction(action string) error {
 	return fault.Forbidden("You are not authorized to perform the requested action: %s.", action)
 }

@@ -116,7 +116,7 @@ func (s *Service) findScope(ctx context.Context, scope keystone.Scope, p *token.
 	case scope.System:
 		p.System = true
 	case scope.TrustID != "":
-		return unauthorized("no such trust")
+		return s.scopeToTrust(ctx, scope.TrustID, p)
 	case scope.Domain != nil:
 		d, err := s.findDomain(ctx, scope.Domain)
 		p.DomainID = d.ID

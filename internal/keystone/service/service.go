@@ -48,6 +48,13 @@ type Config struct {
 	EmptyCatalogUnfiltered bool           // not [endpoint_filter] return_all_endpoints_if_no_filter
 	ProhibitedImplied      []string       // [assignment] prohibited_implied_role; default admin
 	Compliance             Compliance
+
+	CredentialUserLimit            int           // [credential] user_limit; 0 is no limit
+	CredentialAuthTTL              time.Duration // [credential] auth_ttl, for signed requests; default 15 min
+	ApplicationCredentialUserLimit int           // [application_credential] user_limit; 0 is no limit
+	MaxRedelegationCount           int           // [trust] max_redelegation_count; default 3
+	RequestTokenDuration           time.Duration // [oauth1] request_token_duration; default 8 h
+	AccessTokenDuration            time.Duration // [oauth1] access_token_duration; default 24 h
 }
 
 // DefaultAllowExpired is the original's [token] allow_expired_window.
@@ -60,6 +67,8 @@ type Deps struct {
 	Receipts token.Receipts
 	Clock    clock.Clock // nil is the machine's
 	Config   Config
+
+	CredentialKeys *token.Repository // seal credentials
 }
 
 // Service answers the identity API and validates tokens.
@@ -77,6 +86,8 @@ type Service struct {
 	answers    answers
 	limitModel keystone.LimitModel
 	pattern    *pattern // what a new password must match; nil is anything
+
+	credentialKeys *token.Repository
 }
 
 var _ auth.Validator = (*Service)(nil)
@@ -108,6 +119,7 @@ func New(d Deps) *Service {
 	if c.Methods == nil {
 		c.Methods = token.DefaultMethods
 	}
+	c.derivedDefaults()
 	if c.MaxProjectTreeDepth == 0 {
 		c.MaxProjectTreeDepth = 5
 	}
@@ -119,7 +131,7 @@ func New(d Deps) *Service {
 	if !known {
 		model = keystone.FlatLimits
 	}
-	s := &Service{store: d.Store, tokens: d.Tokens, receipts: d.Receipts, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
+	s := &Service{store: d.Store, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }

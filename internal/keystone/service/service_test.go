@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -48,12 +49,16 @@ func newWorld(t testing.TB, d *db.DB, options ...func(*service.Config)) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
+		credentialKeys, err := token.OpenRepository(filepath.Join(dir, "credentials"), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
 		receiptKeys, err := token.OpenRepository(receiptDir, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil),
-			Receipts: token.NewReceipts(receiptKeys, nil), Clock: w.clock, Config: config})
+			Receipts: token.NewReceipts(receiptKeys, nil), CredentialKeys: credentialKeys, Clock: w.clock, Config: config})
 	}
 	w.must(t, w.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "secret"}))
 	ctx := t.Context()

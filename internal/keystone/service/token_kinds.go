@@ -24,6 +24,9 @@ type kind struct {
 func (s *Service) tokenKinds() []kind {
 	return []kind{
 		{is: func(p token.Payload) bool { return p.Thumbprint != "" }, resolve: s.resolveBound},
+		{is: func(p token.Payload) bool { return p.TrustID != "" }, resolve: s.resolveTrust, spend: s.spendTrust},
+		{is: func(p token.Payload) bool { return p.AccessTokenID != "" }, resolve: s.resolveAccessToken},
+		{is: func(p token.Payload) bool { return p.AppCredID != "" }, resolve: s.resolveApplicationCredential},
 	}
 }
 

@@ -292,7 +292,7 @@ func delegate(id *auth.Identity, t keystone.Token) {
 	case t.AccessToken != nil:
 		id.AccessTokenID, id.ConsumerID = t.AccessToken.ID, t.AccessToken.ConsumerID
 	case t.AppCred != nil:
-		id.AppCredID, id.Restricted = t.AppCred.ID, !t.AppCred.Unrestricted
+		id.AppCredID, id.Restricted = t.AppCred.ID, t.AppCred.Restricted()
 		if t.AppCred.AccessRules != nil {
 			id.AccessRules = make([]auth.AccessRule, len(t.AppCred.AccessRules))
 			for i, r := range t.AppCred.AccessRules {

@@ -73,7 +73,8 @@ func userConflict(err error, u keystone.User) error {
 	return duplicate(err, "user", "Duplicate entry found with name %s at domain ID %s", u.Name, u.DomainID)
 }
 
-// UpdateUser changes a user. A new password, and disabling, revoke its tokens.
+// UpdateUser changes a user. A new password, and disabling, revoke its tokens;
+// disabling ends its application credentials, too.
 func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attributes) (keystone.User, error) {
 	password, err := s.passwordIn(ctx, a)
 	if err != nil {
@@ -98,6 +99,11 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 		}
 		if err := s.admit(ctx, tx, u, a); err != nil {
 			return u, err
+		}
+		if was.Enabled && !u.Enabled {
+			if err := tx.DeleteApplicationCredentialsOf(ctx, id); err != nil {
+				return u, err
+			}
 		}
 		if was.Enabled && !u.Enabled || u.PasswordHash != was.PasswordHash {
 			if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {

@@ -123,6 +123,9 @@ func (tx *Tx) UpdateProject(ctx context.Context, p keystone.Project) error {
 
 // DeleteProject removes a project with the grants on it.
 func (tx *Tx) DeleteProject(ctx context.Context, id string) error {
+	if err := tx.deleteDerivedOnProjects(ctx, "?", id); err != nil {
+		return err
+	}
 	if err := tx.exec(ctx, []any{id},
 		"DELETE FROM assignments WHERE target_kind = 'project' AND target_id = ?",
 		"DELETE FROM limits WHERE project_id = ?",
@@ -138,6 +141,12 @@ func (tx *Tx) DeleteProject(ctx context.Context, id string) error {
 // DeleteDomain removes a domain with its projects, users, groups and roles,
 // and the grants of and on them all.
 func (tx *Tx) DeleteDomain(ctx context.Context, id string) error {
+	if err := tx.deleteDerivedOfUsers(ctx, "SELECT id FROM users WHERE domain_id = ?", id); err != nil {
+		return err
+	}
+	if err := tx.deleteDerivedOnProjects(ctx, "SELECT id FROM projects WHERE domain_id = ?", id); err != nil {
+		return err
+	}
 	if err := tx.exec(ctx, []any{id},
 		"DELETE FROM assignments WHERE target_kind = 'domain' AND target_id = ?",
 		"DELETE FROM assignments WHERE target_kind = 'project' AND target_id IN (SELECT id FROM projects WHERE domain_id = ?)",

@@ -57,6 +57,9 @@ func (tx *Tx) UpdateRole(ctx context.Context, r keystone.Role) error {
 
 // DeleteRole removes a role with its grants and implications.
 func (tx *Tx) DeleteRole(ctx context.Context, id string) error {
+	if err := tx.deleteDerivedWithRole(ctx, id); err != nil {
+		return err
+	}
 	if err := tx.exec(ctx, []any{id},
 		"DELETE FROM assignments WHERE role_id = ?",
 		"DELETE FROM implied_roles WHERE prior_role_id = ?",

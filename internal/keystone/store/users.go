@@ -39,8 +39,11 @@ func (tx *Tx) UpdateUser(ctx context.Context, u keystone.User) error {
 	return update(ctx, tx, users, u)
 }
 
-// DeleteUser removes a user with its memberships and grants.
+// DeleteUser removes a user with its memberships, its grants and all it derived from them.
 func (tx *Tx) DeleteUser(ctx context.Context, id string) error {
+	if err := tx.deleteDerivedOfUsers(ctx, "?", id); err != nil {
+		return err
+	}
 	if err := tx.exec(ctx, []any{id},
 		"DELETE FROM memberships WHERE user_id = ?",
 		"DELETE FROM passwords WHERE user_id = ?",
