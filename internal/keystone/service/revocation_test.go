@@ -120,7 +120,7 @@ func rescoped(ctx context.Context, s *scene) (string, error) {
 	return tok.ID, err
 }
 
-func grants(actor, kind string, target func(s *scene) string, inherited bool) func(s *scene) []keystone.Assignment {
+func granting(actor, kind string, target func(s *scene) string, inherited bool) func(s *scene) []keystone.Assignment {
 	return func(s *scene) []keystone.Assignment {
 		return []keystone.Assignment{s.to(actor, kind, target(s), inherited)}
 	}
@@ -139,18 +139,18 @@ var tokenKinds = []tokenKind{
 	{"unscoped", nil, func(ctx context.Context, s *scene) (string, error) {
 		return s.login(ctx, keystone.Scope{Unscoped: true})
 	}, nil},
-	{"project", grants(user, project, (*scene).projectID, false), onProject, []string{"project", "scope domain", "role", "user grant"}},
-	{"project, by a group", grants(group, project, (*scene).projectID, false), onProject, []string{"project", "scope domain", "role", "group", "group grant"}},
-	{"project, from its parent", grants(user, project, (*scene).parentID, true), onProject, []string{"project", "scope domain", "role", "user grant"}},
-	{"project, from its domain", grants(group, domain, (*scene).domainID, true), onProject, []string{"project", "scope domain", "role", "group", "group grant"}},
-	{"project, rescoped", grants(user, project, (*scene).projectID, false), rescoped, []string{"project", "scope domain", "role", "user grant"}},
-	{"domain", grants(user, domain, (*scene).domainID, false), func(ctx context.Context, s *scene) (string, error) {
+	{"project", granting(user, project, (*scene).projectID, false), onProject, []string{"project", "scope domain", "role", "user grant"}},
+	{"project, by a group", granting(group, project, (*scene).projectID, false), onProject, []string{"project", "scope domain", "role", "group", "group grant"}},
+	{"project, from its parent", granting(user, project, (*scene).parentID, true), onProject, []string{"project", "scope domain", "role", "user grant"}},
+	{"project, from its domain", granting(group, domain, (*scene).domainID, true), onProject, []string{"project", "scope domain", "role", "group", "group grant"}},
+	{"project, rescoped", granting(user, project, (*scene).projectID, false), rescoped, []string{"project", "scope domain", "role", "user grant"}},
+	{"domain", granting(user, domain, (*scene).domainID, false), func(ctx context.Context, s *scene) (string, error) {
 		return s.login(ctx, keystone.Scope{Domain: &keystone.Ref{ID: s.scopeDomain.ID}})
 	}, []string{"scope domain", "role", "user grant"}},
-	{"system", grants(user, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
+	{"system", granting(user, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
 		return s.login(ctx, keystone.Scope{System: true})
 	}, []string{"role", "user grant"}},
-	{"system, by a group", grants(group, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
+	{"system, by a group", granting(group, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
 		return s.login(ctx, keystone.Scope{System: true})
 	}, []string{"role", "group", "group grant"}},
 }
