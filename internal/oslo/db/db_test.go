@@ -105,6 +105,22 @@ func TestRowsComeBackAsWritten(t *testing.T) {
 	})
 }
 
+func TestOnlySomeColumns(t *testing.T) {
+	each(t, func(t *testing.T, d *db.DB) {
+		if err := things.Insert(t.Context(), d, sample(1), sample(2)); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := db.All(t.Context(), d, things.Select("size IS NULL").Only("id", "created_at").Page(db.Page{Limit: 1, Marker: "id001"}, "name"))
+		want := thing{ID: "id002", CreatedAt: sample(2).CreatedAt}
+		if err != nil || len(rows) != 1 || !reflect.DeepEqual(rows[0], want) {
+			t.Errorf("%+v %v", rows, err)
+		}
+		if _, err := db.All(t.Context(), d, things.Select("").Only("id", "nothing")); err == nil {
+			t.Error("a column that is not there is read")
+		}
+	})
+}
+
 func TestStringsCompareByteByByte(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		for i, name := range []string{"a", "A", "a ", "á"} {

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/uptrace/bun"
+	"github.com/uptrace/bun/schema"
 )
 
 // Query is a SELECT of whole rows that has not been sent yet.
@@ -21,6 +22,7 @@ type Query[T any] struct {
 	marker string // column the marker is a value of
 	orders []string
 	limit  int
+	only   []string
 	err    error
 }
 
@@ -86,6 +88,29 @@ func (q *Query[T]) Limit(n int) *Query[T] {
 	return q
 }
 
+// Only reads no more than these columns; the others' fields stay empty. None
+// means all.
+func (q *Query[T]) Only(columns ...string) *Query[T] {
+	q.only = columns
+	return q
+}
+
+// columns are what rows are read with.
+func (q *Query[T]) columns(p *plan) (string, error) {
+	if len(q.only) == 0 {
+		return p.columns, nil
+	}
+	var fields []*schema.Field
+	for _, c := range q.only {
+		f := p.field(c)
+		if f == nil {
+			return "", fmt.Errorf("table %s has no column %q", p.name, c)
+		}
+		fields = append(fields, f)
+	}
+	return names(fields), nil
+}
+
 // send reads what the query asks for into dest; what replaces the columns.
 func (q *Query[T]) send(ctx context.Context, on Q, what string, dest any) error {
 	if q.err != nil {
@@ -94,7 +119,10 @@ func (q *Query[T]) send(ctx context.Context, on Q, what string, dest any) error 
 	d := on.database()
 	p := planOf(d, q.table)
 	if what == "" {
-		what = p.columns
+		var err error
+		if what, err = q.columns(p); err != nil {
+			return err
+		}
 	}
 	t := d.build("SELECT ").add(what, " FROM ", p.name)
 	conds := append(q.scope[:len(q.scope):len(q.scope)], q.where...)
