@@ -42,7 +42,8 @@ type filters struct {
 	host    netns.NsHandle
 	applied ruleset
 	gen     uint32
-	guards  map[string]guard // by port, as applied
+	guards  map[string]guard    // by port, as applied
+	members map[string]*members // by set, as rendered last
 }
 
 func newFilters(host netns.NsHandle) *filters {
@@ -90,12 +91,15 @@ type rendering struct {
 	groups         map[string][]filterRule
 	stateless      map[string]bool
 	guards         map[string]guard
+	members        map[string]*members
+	versions       map[string][]string // by group: of the sets that its rules refer to
 }
 
 // render writes both tables for the wanted state.
 func (r *round) render() (ruleset, map[string]guard) {
 	w := &rendering{round: r, bridge: newTable(), inet: newTable(),
-		groups: map[string][]filterRule{}, stateless: map[string]bool{}, guards: map[string]guard{}}
+		groups: map[string][]filterRule{}, stateless: map[string]bool{}, guards: map[string]guard{},
+		members: map[string]*members{}, versions: map[string][]string{}}
 	w.frame()
 	for _, g := range r.want.SecurityGroups {
 		w.group(g)
@@ -109,6 +113,7 @@ func (r *round) render() (ruleset, map[string]guard) {
 	for _, p := range r.want.Ports {
 		w.port(p)
 	}
+	r.filters.members = w.members
 	return ruleset{bridgeTable: w.bridge, inetTable: w.inet, natTable: w.masquerade()}, w.guards
 }
 
@@ -161,10 +166,13 @@ func (w *rendering) group(g rpcapi.SecurityGroup) {
 	w.inet.add(in)
 	w.inet.add(out)
 	for _, rule := range g.Rules {
-		f, err := parseRule(rule)
+		f, err := w.rule(rule)
 		if err != nil {
 			w.failed("security_group", g.ID, err)
 			continue
+		}
+		if f.set != "" {
+			w.versions[g.ID] = append(w.versions[g.ID], fmt.Sprint(f.set, w.members[f.set].version))
 		}
 		w.groups[g.ID] = append(w.groups[g.ID], f)
 		if match, ok := f.match(); ok {
@@ -228,6 +236,7 @@ func (w *rendering) guardPort(p rpcapi.Port, srcs []source, mark uint32) {
 		w.inet.add(to, "jump "+in)
 		g.rules = append(g.rules, w.groups[id]...)
 		g.text = append(append(g.text, w.inet.chains[in].rules...), w.inet.chains[out].rules...)
+		g.text = append(g.text, w.versions[id]...)
 	}
 	w.inet.add(from, "drop")
 	w.inet.add(to, "drop")
@@ -261,11 +270,15 @@ func (f *filters) commit(ctx context.Context, next ruleset, full bool) (stands b
 
 // emptyRefused tries each security group's chains alone.
 func (f *filters) emptyRefused(ctx context.Context, next ruleset) {
+	sets := map[string]*nftMap{}
+	for name := range f.members {
+		sets[name] = next[inetTable].maps[name]
+	}
 	for name, c := range next[inetTable].chains {
 		if !strings.HasPrefix(name, "sg-") || len(c.rules) == 0 {
 			continue
 		}
-		alone := ruleset{inetTable + "_try": {chains: map[string]*chain{name: c}}}
+		alone := ruleset{inetTable + "_try": {chains: map[string]*chain{name: c}, maps: sets}}
 		if runNft(ctx, f.host, alone.script(nil), "--check") != nil {
 			c.rules = nil
 		}

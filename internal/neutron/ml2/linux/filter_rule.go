@@ -37,7 +37,23 @@ type filterRule struct {
 	low     int // port or ICMP type, -1 for any
 	high    int // port or ICMP code, -1 for any
 	remotes []netip.Prefix
-	remote  bool // only remotes, which may be none
+	remote  bool   // only remotes, which may be none
+	set     string // that has the remotes, "" when the rule itself does
+}
+
+// rule makes a security group's rule ready.
+func (w *rendering) rule(r rpcapi.Rule) (filterRule, error) {
+	if r.RemoteGroup == "" {
+		return parseRule(r)
+	}
+	name, m, err := w.membersOf(r)
+	if err != nil {
+		return filterRule{}, err
+	}
+	r.RemoteIPs = nil
+	f, err := parseRule(r)
+	f.set, f.remotes, f.remote = name, m.prefixes, true
+	return f, err
 }
 
 func parseRule(r rpcapi.Rule) (filterRule, error) {
@@ -133,11 +149,13 @@ func hasPorts(proto int) bool {
 
 // match is the rule in nft's words; ok is false for one that matches nothing.
 func (f filterRule) match() (text string, ok bool) {
-	if f.remote && len(f.remotes) == 0 {
+	if f.remote && f.set == "" && len(f.remotes) == 0 {
 		return "", false
 	}
 	words := []string{"meta nfproto " + pick(f.v6, "ipv6", "ipv4")}
-	if f.remote {
+	if f.set != "" {
+		words = append(words, fmt.Sprintf("%s %s @%s", pick(f.v6, "ip6", "ip"), pick(f.ingress, "saddr", "daddr"), f.set))
+	} else if f.remote {
 		words = append(words, fmt.Sprintf("%s %s { %s }", pick(f.v6, "ip6", "ip"), pick(f.ingress, "saddr", "daddr"), join(f.remotes)))
 	}
 	if f.proto >= 0 {
@@ -183,8 +201,10 @@ func (f filterRule) allows(w flow, ingress bool) bool {
 	return true
 }
 
+// within looks an address up in distinct prefixes.
 func within(ps []netip.Prefix, a netip.Addr) bool {
-	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(a) })
+	i, _ := slices.BinarySearchFunc(ps, a, func(p netip.Prefix, a netip.Addr) int { return p.Addr().Compare(a) })
+	return i < len(ps) && ps[i].Contains(a) || i > 0 && ps[i-1].Contains(a)
 }
 
 func pick(first bool, a, b string) string {
@@ -205,10 +225,14 @@ func pickAddr(first bool, a, b netip.Addr) netip.Addr {
 func join(ps []netip.Prefix) string {
 	words := make([]string, len(ps))
 	for i, p := range ps {
-		words[i] = p.String()
-		if p.IsSingleIP() {
-			words[i] = p.Addr().String()
-		}
+		words[i] = word(p)
 	}
 	return strings.Join(words, ", ")
+}
+
+func word(p netip.Prefix) string {
+	if p.IsSingleIP() {
+		return p.Addr().String()
+	}
+	return p.String()
 }

@@ -142,7 +142,7 @@ func TestRemoteGroup(t *testing.T) {
 	h := newHost(t, nil)
 	n := h.addNetwork(123, "10.0.0.0/24")
 	friends := allow("icmp")
-	friends.HasRemote = true
+	friends.HasRemote, friends.RemoteGroup = true, "friends"
 	group := h.addGroup(friends)
 	a, b := h.addPort(n, "10.0.0.11", group), h.addPort(n, "10.0.0.12", group)
 	h.apply()
@@ -153,10 +153,28 @@ func TestRemoteGroup(t *testing.T) {
 	if ga.pings("10.0.0.12") {
 		t.Error("an empty group of friends lets packets in")
 	}
-	h.group(group).Rules[2].RemoteIPs = []string{"10.0.0.11/32", "10.0.0.12/32", "10.0.0.12"}
+	for _, tc := range []struct {
+		friends []string
+		let     bool
+	}{
+		{[]string{"10.0.0.11/32", "10.0.0.12/32", "10.0.0.12"}, true},
+		{[]string{"10.0.0.11/32", "10.0.0.13/32"}, true},
+		{[]string{"10.0.0.13/32"}, false},
+		{[]string{"10.0.0.8/29"}, true},
+		{[]string{"10.0.0.8/30", "10.0.0.12/32"}, true},
+		{[]string{"10.0.0.12/30"}, false},
+		{nil, false},
+	} {
+		h.group(group).Rules[2].RemoteIPs = tc.friends
+		h.apply()
+		if got := ga.pings("10.0.0.12"); got != tc.let {
+			t.Errorf("friends %v: let in %v", tc.friends, got)
+		}
+	}
+	h.want.SecurityGroups, h.want.Ports = nil, nil
 	h.apply()
-	if !ga.pings("10.0.0.12") {
-		t.Error("a friend is not let in")
+	if sets := h.driver.filters.applied[inetTable].maps; sets["members4-friends"] != nil {
+		t.Error("a set that nobody refers to stays")
 	}
 }
 

@@ -99,6 +99,11 @@ func (t *table) write(b *strings.Builder, name string, was *table) {
 		t.maps[m].write(b, name+" "+m, was.maps[m])
 	}
 	t.removeChains(b, name, was)
+	for _, m := range slices.Sorted(maps.Keys(was.maps)) {
+		if t.maps[m] == nil {
+			fmt.Fprintf(b, "delete %s %s %s\n", was.maps[m].kind, name, m)
+		}
+	}
 }
 
 func (t *table) removeChains(b *strings.Builder, name string, was *table) {
@@ -127,6 +132,9 @@ func (c *chain) write(b *strings.Builder, name string, was *chain) {
 }
 
 func (m *nftMap) write(b *strings.Builder, name string, was *nftMap) {
+	if m == was {
+		return
+	}
 	var gone, come []string
 	if was != nil {
 		for k, v := range was.elements {
