@@ -85,11 +85,12 @@ type QuotaDetail struct {
 	Reserved int `json:"reserved"`
 }
 
-// Ref names a resource.
-type Ref struct {
-	Kind string // network, port, router, security_group …
-	ID   string
-}
+// Names of the sets that many hosts hold, before the id: the addresses that
+// the ports of a security group may use, and the tunnel endpoints of a network.
+const (
+	GroupSet   = "security_group:"
+	NetworkSet = "network:"
+)
 
 // What availability zones are of.
 const (

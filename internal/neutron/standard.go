@@ -1,6 +1,9 @@
 package neutron
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Standard are the attributes that every resource has. The JSON names of all
 // nouns are those of the API; `api:"null"` says that the zero value is null.
@@ -32,7 +35,14 @@ type Query struct {
 	Reverse bool   // the page before the marker
 
 	ProjectID string // what others share with it is in the list too; "" means everything there is
+
+	// Fields are the attributes that will be looked at, nil for all. Those that
+	// policy rules ask about are there too.
+	Fields []string
 }
+
+// Shows tells whether an attribute will be looked at.
+func (q Query) Shows(attr string) bool { return len(q.Fields) == 0 || slices.Contains(q.Fields, attr) }
 
 // Filter keeps the rows of which the attribute has one of the values.
 type Filter struct {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -26,11 +27,21 @@ type reporter struct {
 	errors   []rpcapi.ObjectError
 	own      []rpcapi.PortStatus // of DHCP servers and routers, as the server has heard
 	told     ml2.Status          // what the server has heard of routers, floating IPs and DHCP
+	heard    map[string]int64    // the revision of the server's view of ports
+	known    map[string]known    // what the server has heard of ports
 	silent   time.Duration
+}
+
+// known is the status of a port that the server heard of after it sent the
+// port at a revision. When it sends the port again that says more.
+type known struct {
+	status string
+	after  int64
 }
 
 func newReporter(a *Agent) *reporter {
 	return &reporter{agent: a, wake: make(chan struct{}, 1), ports: map[string]rpcapi.PortStatus{},
+		known:   map[string]known{},
 		routers: map[string]rpcapi.Status{}, floating: map[string]rpcapi.Status{}, dhcp: map[string]rpcapi.Status{}}
 }
 
@@ -52,16 +63,22 @@ func (r *reporter) port(s rpcapi.PortStatus) {
 
 // applied takes the outcome of a round: of ports what differs from the
 // server's view, of all else what differs from what was told before, or
-// everything after a full round.
-func (r *reporter) applied(state rpcapi.HostState, status ml2.Status, full bool) {
+// everything when the state was learned afresh. heard are the revisions that
+// the ports came with.
+func (r *reporter) applied(state rpcapi.HostState, heard map[string]int64, status ml2.Status, afresh bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if full {
+	if afresh {
 		r.told, r.own = ml2.Status{}, nil
 	}
+	r.heard = heard
+	maps.DeleteFunc(r.known, func(id string, k known) bool { return heard[id] != k.after })
 	known := map[string]string{}
 	for _, p := range state.Ports {
 		known[p.ID] = p.Status
+		if k, ok := r.known[p.ID]; ok {
+			known[p.ID] = k.status
+		}
 	}
 	news := r.revision != state.Revision || len(status.Errors) > 0 || len(r.errors) > 0
 	for _, s := range status.Ports {
@@ -133,7 +150,7 @@ func differing(news map[string]rpcapi.Status, before, now []rpcapi.Status) bool 
 
 // send tells the server everything gathered, and that the agent lives.
 func (r *reporter) send(ctx context.Context) error {
-	report := r.take()
+	report, heard := r.take()
 	reply, err := rpcapi.SendReport.Call(ctx, r.agent.deps.Bus, rpcapi.ServerTopic, report)
 	if err != nil {
 		r.giveBack(report)
@@ -143,13 +160,23 @@ func (r *reporter) send(ctx context.Context) error {
 		return nil
 	}
 	r.silent = 0
+	r.learn(report, heard)
 	if reply.Revision > r.agent.have() {
 		r.agent.hurry()
 	}
 	return nil
 }
 
-func (r *reporter) take() rpcapi.Report {
+// learn notes what the server knows of ports now.
+func (r *reporter) learn(report rpcapi.Report, heard map[string]int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range report.Ports {
+		r.known[s.ID] = known{status: s.Status, after: heard[s.ID]}
+	}
+}
+
+func (r *reporter) take() (rpcapi.Report, map[string]int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	report := rpcapi.Report{Host: r.agent.deps.Host, StartedAt: r.agent.started,
@@ -162,7 +189,7 @@ func (r *reporter) take() rpcapi.Report {
 	clear(r.routers)
 	clear(r.floating)
 	clear(r.dhcp)
-	return report
+	return report, r.heard
 }
 
 func values(m map[string]rpcapi.Status) []rpcapi.Status {

@@ -30,6 +30,14 @@ func (r *Resource) Query(params url.Values) (neutron.Query, error) {
 		}
 		q.Limit = n
 	}
+	for _, name := range params["fields"] {
+		if a := r.attribute(name); a != nil && a.Field != "" {
+			name = a.Field
+		}
+		if name != "" {
+			q.Fields = append(q.Fields, name)
+		}
+	}
 	return q, nil
 }
 

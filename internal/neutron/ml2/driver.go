@@ -29,6 +29,10 @@ type Driver interface {
 	Close()
 }
 
+// Blind is implemented by drivers that look at neither filters nor tunnels:
+// what many hosts hold for those is not gathered for them.
+type Blind interface{ Blind() }
+
 // Status is what Apply found, in full.
 type Status struct {
 	Ports       []rpcapi.PortStatus

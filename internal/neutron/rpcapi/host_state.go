@@ -5,28 +5,77 @@
 // the agent asks again by itself.
 package rpcapi
 
+import "nacre/internal/neutron"
+
 // HostStateRequest asks for the desired state of one host.
 type HostStateRequest struct {
 	Host string `json:"host"`
-	// HaveRevision is the revision the agent has applied, 0 for none. Asked
-	// with 0 the server always answers in full.
+	// HaveRevision is the revision of the state that the agent holds. Asked
+	// with 0 the server answers in full, else with what changed since.
 	HaveRevision int64 `json:"have_revision"`
+	// Want names networks and security groups that the agent lacks.
+	Want []Resource `json:"want,omitempty"`
+	// Sets are revisions of the sets that the agent asks about, Lacking for
+	// one that it does not hold.
+	Sets map[string]int64 `json:"sets,omitempty"`
 }
 
-// HostState is everything a host needs to know to wire its ports. It is
-// complete: what is not in it does not belong on the host.
+// Lacking is the revision of a set that the agent does not hold.
+const Lacking = -1
+
+// HostState is what a host needs to know to wire its ports: everything, or
+// what changed since the revision that was asked with. What is not in the
+// former does not belong on the host.
 type HostState struct {
 	Revision int64 `json:"revision"`
-	// Unchanged is true when HaveRevision is still the newest; the lists are
-	// then left out and mean nothing.
+	// Unchanged is true when there is nothing new; the lists are then empty
+	// and mean nothing.
 	Unchanged bool `json:"unchanged,omitempty"`
+	// Partial is true when the lists hold only what is new or was wanted; Gone
+	// then names what does not belong on the host any more.
+	Partial bool       `json:"partial,omitempty"`
+	Gone    []Resource `json:"gone,omitempty"`
 
 	Networks       []Network       `json:"networks"`
 	Ports          []Port          `json:"ports"`
 	SecurityGroups []SecurityGroup `json:"security_groups"`
 	Routers        []Router        `json:"routers"`
-	Peers          []Peer          `json:"peers"`
+	// Clients are new leases of DHCP servers on this host, when Partial.
+	Clients []DHCPClient `json:"clients,omitempty"`
+	// Sets that were asked about and are newer, in full or by difference.
+	Sets []AddressSet `json:"sets,omitempty"`
+
+	// Peers, and the RemoteIPs of rules with a RemoteGroup, are not sent: the
+	// agent makes them of the sets.
+	Peers []Peer `json:"-"`
 }
+
+// DHCPClient is a port on a network whose DHCP this host serves.
+type DHCPClient struct {
+	NetworkID string `json:"network_id"`
+	DHCPHost
+}
+
+// AddressSet is a set that many hosts hold: the addresses of a security
+// group's ports, or the tunnel endpoints of a network's hosts. Its parts say
+// what is true at Revision or later.
+type AddressSet struct {
+	ID       string `json:"id"` // see GroupSet and NetworkSet
+	Revision int64  `json:"revision"`
+	// After is the revision that the difference begins at; Lacking when
+	// Elements is the whole set. Who holds an older one must ask.
+	After int64 `json:"after"`
+	// Elements leads from an element to its address: from a host to its tunnel
+	// endpoint, from an address of a group to itself ("").
+	Elements map[string]string `json:"elements,omitempty"`
+	Gone     []string          `json:"gone,omitempty"`
+}
+
+// GroupSet is the set of the addresses that ports of a security group may use.
+func GroupSet(id string) string { return neutron.GroupSet + id }
+
+// NetworkSet is the set of the tunnel endpoints of a network's hosts.
+func NetworkSet(id string) string { return neutron.NetworkSet + id }
 
 // Network is a network with a port, a DHCP server or a router on the host.
 type Network struct {
@@ -136,7 +185,7 @@ type AddressPair struct {
 	IPAddress string `json:"ip_address"`
 }
 
-// SecurityGroup carries rules that need no further look-up.
+// SecurityGroup is a group that ports of the host carry.
 type SecurityGroup struct {
 	ID       string `json:"id"`
 	Stateful bool   `json:"stateful"`
@@ -154,7 +203,8 @@ type Rule struct {
 	// RemoteIPs are CIDRs of the other side; HasRemote tells an empty set
 	// (matches nothing) from no restriction.
 	RemoteIPs []string `json:"remote_ips,omitempty"`
-	// RemoteGroup names the entry of the address set this rule came from.
+	// RemoteGroup is the group whose addresses the other side must have; the
+	// agent makes RemoteIPs of its set.
 	RemoteGroup string `json:"remote_group,omitempty"`
 	HasRemote   bool   `json:"has_remote"`
 }

@@ -82,12 +82,16 @@ type ReportReply struct {
 
 // Changed hints that the state of a host has a newer revision.
 type Changed struct {
-	Revision int64      `json:"revision"`
-	What     []Resource `json:"what"` // may be incomplete
+	Revision int64 `json:"revision"`
 }
 
-// Resource names something that changed.
+// SetsChanged tells all agents what came into sets and left them.
+type SetsChanged struct {
+	Sets []AddressSet `json:"sets"`
+}
+
+// Resource names something of a host's state.
 type Resource struct {
-	Kind string `json:"kind"` // network, subnet, port, router, floatingip, security_group
+	Kind string `json:"kind"` // network, port, router, security_group, dhcp_client
 	ID   string `json:"id"`
 }

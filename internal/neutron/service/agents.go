@@ -1,7 +1,10 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"hash/fnv"
 	"slices"
 	"time"
@@ -9,6 +12,7 @@ import (
 	"nacre/internal/neutron"
 	"nacre/internal/neutron/rpcapi"
 	"nacre/internal/neutron/store"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
 )
 
@@ -129,54 +133,90 @@ func (s *Service) pickHost(ctx context.Context, st *store.Store, agentType, id s
 
 // usable tells whether the agent of a type on a host may keep what it has.
 func (s *Service) usable(ctx context.Context, st *store.Store, agentType, host string) (bool, error) {
-	agents, err := st.AgentsOfType(ctx, agentType)
-	if err != nil {
-		return false, err
+	a, err := st.AgentOnHost(ctx, agentType, host)
+	if errors.Is(err, db.ErrNoRow) {
+		return false, nil
 	}
-	return slices.ContainsFunc(agents, func(a neutron.Agent) bool { return a.Host == host && a.AdminStateUp && s.alive(a) }), nil
+	return err == nil && a.AdminStateUp && s.alive(a), err
 }
 
 // Report takes what the agent of a host says.
 func (s *Service) Report(ctx context.Context, r rpcapi.Report) (reply rpcapi.ReportReply, err error) {
 	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := s.saveHost(ctx, tx, r); err != nil {
+		h, err := s.saveHost(ctx, tx, r)
+		if err != nil {
 			return err
 		}
-		if err := s.saveStatuses(ctx, tx, r); err != nil {
-			return err
-		}
-		h, err := tx.Host(ctx, r.Host)
 		reply.Revision = h.Revision
-		return err
+		return s.saveStatuses(ctx, tx, r)
 	})
 	return reply, err
 }
 
-// saveHost writes the host and its agents; one that is new, or came back, may
-// be given work.
-func (s *Service) saveHost(ctx context.Context, tx *store.Tx, r rpcapi.Report) error {
+// heartbeatKept is how old what is known of a host may become before a report
+// that says nothing new is written down.
+const heartbeatKept = 10 * time.Second
+
+// saveHost writes the host and its agents, as far as they changed; one that is
+// new, or came back, may be given work.
+func (s *Service) saveHost(ctx context.Context, tx *store.Tx, r rpcapi.Report) (neutron.Host, error) {
 	now := s.clock.Now()
-	if err := tx.EnsureHost(ctx, neutron.Host{Host: r.Host, Revision: 1, ReportedAt: time.Unix(0, 0).UTC()}); err != nil {
-		return err
-	}
 	h, err := tx.Host(ctx, r.Host)
+	if errors.Is(err, db.ErrNoRow) {
+		h = neutron.Host{Host: r.Host, Revision: 1, ReportedAt: time.Unix(0, 0).UTC()}
+		err = tx.EnsureHost(ctx, h)
+	}
 	if err != nil {
-		return err
+		return h, err
 	}
 	if h.TunnelIP != r.TunnelIP {
-		if err := tx.TouchAllHosts(ctx); err != nil {
-			return err
+		if err := tx.TouchTunnel(ctx, r.Host); err != nil {
+			return h, err
 		}
 	}
 	if now.Sub(h.ReportedAt) > agentDownAfter {
 		tx.AfterCommit(func() { wake(s.wakePlan) })
 	}
+	if err := s.saveAgents(ctx, tx, r, now); err != nil {
+		return h, err
+	}
+	if h.Applied < r.Revision {
+		if err := tx.ForgetChanges(ctx, r.Host, r.Revision); err != nil {
+			return h, err
+		}
+	}
+	if h.TunnelIP == r.TunnelIP && h.Applied == r.Revision && now.Sub(h.ReportedAt) < heartbeatKept {
+		return h, nil
+	}
+	return h, tx.ReportHost(ctx, r.Host, r.TunnelIP, r.Revision, now)
+}
+
+func (s *Service) saveAgents(ctx context.Context, tx *store.Tx, r rpcapi.Report, now time.Time) error {
+	known, err := tx.AgentsOn(ctx, r.Host)
+	if err != nil {
+		return err
+	}
 	for _, a := range r.Agents {
-		if err := tx.SaveAgent(ctx, s.agentOf(r, a, now)); err != nil {
+		agent := s.agentOf(r, a, now)
+		had, ok := known[a.Type]
+		if ok && now.Sub(had.HeartbeatAt) < heartbeatKept && sameAgent(had, agent) {
+			continue
+		}
+		if ok {
+			agent.ID = had.ID
+		}
+		if err := tx.SaveAgent(ctx, agent, !ok); err != nil {
 			return err
 		}
 	}
-	return tx.ReportHost(ctx, r.Host, r.TunnelIP, r.Revision, now)
+	return nil
+}
+
+// sameAgent tells whether an agent says of itself what is known.
+func sameAgent(a, b neutron.Agent) bool {
+	x, _ := json.Marshal(a.Configurations)
+	y, _ := json.Marshal(b.Configurations)
+	return a.Binary == b.Binary && a.StartedAt.Equal(b.StartedAt) && a.AvailabilityZone == b.AvailabilityZone && bytes.Equal(x, y)
 }
 
 func (s *Service) agentOf(r rpcapi.Report, a rpcapi.Agent, now time.Time) neutron.Agent {
@@ -218,6 +258,9 @@ func (s *Service) saveStatuses(ctx context.Context, tx *store.Tx, r rpcapi.Repor
 
 // savePortStatuses believes a host only about the ports that are bound to it.
 func (s *Service) savePortStatuses(ctx context.Context, tx *store.Tx, r rpcapi.Report) error {
+	if len(r.Ports) == 0 {
+		return nil
+	}
 	ids := make([]string, len(r.Ports))
 	for i, st := range r.Ports {
 		ids[i] = st.ID

@@ -14,8 +14,9 @@ import (
 	"nacre/internal/oslo/db"
 )
 
-// HostState is what a host should look like. The revision is read before
-// anything else, so a change meanwhile is seen by the next question.
+// HostState is what a host should look like, or what of it changed since the
+// revision that the agent holds. The revision is read before anything else, so
+// a change meanwhile is seen by the next question.
 func (s *Service) HostState(ctx context.Context, q rpcapi.HostStateRequest) (rpcapi.HostState, error) {
 	h, err := s.store.Host(ctx, q.Host)
 	if errors.Is(err, db.ErrNoRow) {
@@ -23,12 +24,18 @@ func (s *Service) HostState(ctx context.Context, q rpcapi.HostStateRequest) (rpc
 	} else if err != nil {
 		return rpcapi.HostState{}, err
 	}
-	if q.HaveRevision == h.Revision && h.Revision != 0 {
-		return rpcapi.HostState{Revision: h.Revision, Unchanged: true}, nil
-	}
+	out := rpcapi.HostState{}
 	b := hostBuilder{s: s, st: s.store, host: h.Host, domain: s.cfg.DNSDomain}
-	out, err := b.build(ctx)
+	if q.HaveRevision == 0 || q.HaveRevision > h.Revision {
+		out, err = b.all(ctx)
+	} else {
+		out, err = b.since(ctx, q, h.Revision)
+	}
+	if err == nil {
+		out.Sets, err = s.sets(ctx, q.Sets)
+	}
 	out.Revision = h.Revision
+	out.Unchanged = out.Unchanged && len(out.Sets) == 0
 	return out, err
 }
 
@@ -45,31 +52,128 @@ type hostBuilder struct {
 	subnets  map[string]neutron.Subnet
 }
 
-func (b *hostBuilder) build(ctx context.Context) (rpcapi.HostState, error) {
-	out := rpcapi.HostState{}
-	if err := b.read(ctx); err != nil {
+// all is the whole state.
+func (b *hostBuilder) all(ctx context.Context) (out rpcapi.HostState, err error) {
+	if b.ports, err = b.st.PortsWhere(ctx, "host = ?", b.host); err != nil {
 		return out, err
 	}
-	for _, p := range b.ports {
-		if p.DeviceOwner != neutron.OwnerDHCP && !p.OfRouter() {
-			out.Ports = append(out.Ports, b.port(p))
-		}
+	if err := b.read(ctx, nil); err != nil {
+		return out, err
 	}
-	for _, step := range []func(context.Context, *rpcapi.HostState) error{b.addNetworks, b.addGroups, b.addRouters, b.addPeers} {
-		if err := step(ctx, &out); err != nil {
+	var groups []string
+	for _, p := range b.ports {
+		groups = append(groups, p.SecurityGroups...)
+	}
+	b.addPorts(&out)
+	if out.Networks, err = b.renderNetworks(ctx, b.ids); err != nil {
+		return out, err
+	}
+	if err := b.addGroups(ctx, &out, groups); err != nil {
+		return out, err
+	}
+	return out, b.addRouters(ctx, &out, "host = ?", b.host)
+}
+
+// since is what changed after the revision that the agent has, and what it wants.
+func (b *hostBuilder) since(ctx context.Context, q rpcapi.HostStateRequest, now int64) (out rpcapi.HostState, err error) {
+	out.Partial = true
+	ids := map[string][]string{}
+	if q.HaveRevision < now {
+		if ids, err = b.st.ChangesOf(ctx, b.host, q.HaveRevision); err != nil {
 			return out, err
 		}
 	}
+	for _, w := range q.Want {
+		ids[w.Kind] = append(ids[w.Kind], w.ID)
+	}
+	if len(ids) == 0 {
+		out.Unchanged = q.HaveRevision == now
+		return out, nil
+	}
+	if err := b.readChanged(ctx, ids); err != nil {
+		return out, err
+	}
+	b.addPorts(&out)
+	if out.Networks, err = b.renderNetworks(ctx, ids[store.KindNetwork]); err != nil {
+		return out, err
+	}
+	if err := b.addGroups(ctx, &out, ids[store.KindGroup]); err != nil {
+		return out, err
+	}
+	if len(ids[store.KindRouter]) > 0 {
+		if err := b.addRouters(ctx, &out, "host = ? AND id IN (?)", b.host, db.List(ids[store.KindRouter])); err != nil {
+			return out, err
+		}
+	}
+	if err := b.addClients(ctx, &out, ids[store.KindClient]); err != nil {
+		return out, err
+	}
+	addGone(&out, ids)
 	return out, nil
 }
 
-// read gets the host's ports and the networks they and its DHCP servers are on.
-func (b *hostBuilder) read(ctx context.Context) (err error) {
-	if b.ports, err = b.st.PortsWhere(ctx, "host = ?", b.host); err != nil {
+// addGone names what changed and is not there to be sent.
+func addGone(out *rpcapi.HostState, ids map[string][]string) {
+	there := map[rpcapi.Resource]bool{}
+	for _, n := range out.Networks {
+		there[rpcapi.Resource{Kind: store.KindNetwork, ID: n.ID}] = true
+	}
+	for _, p := range out.Ports {
+		there[rpcapi.Resource{Kind: store.KindPort, ID: p.ID}] = true
+	}
+	for _, g := range out.SecurityGroups {
+		there[rpcapi.Resource{Kind: store.KindGroup, ID: g.ID}] = true
+	}
+	for _, r := range out.Routers {
+		there[rpcapi.Resource{Kind: store.KindRouter, ID: r.ID}] = true
+	}
+	for _, c := range out.Clients {
+		there[rpcapi.Resource{Kind: store.KindClient, ID: c.PortID}] = true
+	}
+	for _, kind := range slices.Sorted(maps.Keys(ids)) {
+		for _, id := range ids[kind] {
+			if r := (rpcapi.Resource{Kind: kind, ID: id}); !there[r] {
+				out.Gone = append(out.Gone, r)
+			}
+		}
+	}
+}
+
+// readChanged gets the ports that changed, or that changed networks' DHCP
+// servers and changed routers live on.
+func (b *hostBuilder) readChanged(ctx context.Context, ids map[string][]string) error {
+	changed, err := b.st.PortsOf(ctx, ids[store.KindPort])
+	if err != nil {
 		return err
 	}
+	for where, ids := range map[string][]string{
+		"network_id IN (?) AND device_owner = '" + neutron.OwnerDHCP + "'": ids[store.KindNetwork],
+		"device_id IN (?)": ids[store.KindRouter],
+	} {
+		if len(ids) == 0 {
+			continue
+		}
+		rows, err := b.st.PortsWhere(ctx, where, db.List(ids))
+		if err != nil {
+			return err
+		}
+		for _, p := range rows {
+			changed[p.ID] = p
+		}
+	}
+	for _, p := range changed {
+		if p.HostID == b.host {
+			b.ports = append(b.ports, p)
+		}
+	}
+	return b.read(ctx, ids[store.KindNetwork])
+}
+
+// read puts the ports in order and gets the networks that they are on, and others.
+func (b *hostBuilder) read(ctx context.Context, networks []string) (err error) {
 	b.ports = slices.DeleteFunc(b.ports, func(p neutron.Port) bool { return !p.Bound() })
 	slices.SortFunc(b.ports, func(x, y neutron.Port) int { return strings.Compare(x.ID, y.ID) })
+	b.ids = slices.Clone(networks)
 	for _, p := range b.ports {
 		b.ids = append(b.ids, p.NetworkID)
 	}
@@ -79,12 +183,27 @@ func (b *hostBuilder) read(ctx context.Context) (err error) {
 		return err
 	}
 	slices.SortFunc(b.networks, func(x, y neutron.Network) int { return strings.Compare(x.ID, y.ID) })
-	subs, err := b.st.SubnetsOf(ctx, b.ids...)
-	b.subnets = map[string]neutron.Subnet{}
+	return b.readSubnets(ctx, b.ids)
+}
+
+func (b *hostBuilder) readSubnets(ctx context.Context, networks []string) error {
+	subs, err := b.st.SubnetsOf(ctx, networks...)
+	if b.subnets == nil {
+		b.subnets = make(map[string]neutron.Subnet, len(subs))
+	}
 	for _, sub := range subs {
 		b.subnets[sub.ID] = sub
 	}
 	return err
+}
+
+// addPorts renders the ports that are no part of a router or a DHCP server.
+func (b *hostBuilder) addPorts(out *rpcapi.HostState) {
+	for _, p := range b.ports {
+		if p.DeviceOwner != neutron.OwnerDHCP && !p.OfRouter() {
+			out.Ports = append(out.Ports, b.port(p))
+		}
+	}
 }
 
 // addresses are a port's with their prefix lengths.
@@ -110,10 +229,11 @@ func (b *hostBuilder) port(p neutron.Port) rpcapi.Port {
 	return out
 }
 
-func (b *hostBuilder) addNetworks(ctx context.Context, out *rpcapi.HostState) error {
-	addresses, err := b.st.RouterAddresses(ctx, b.ids)
+// renderNetworks renders those of the networks that were read.
+func (b *hostBuilder) renderNetworks(ctx context.Context, ids []string) (out []rpcapi.Network, err error) {
+	addresses, err := b.st.RouterAddresses(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	routers := map[string]map[string][]string{}
 	for _, a := range addresses {
@@ -122,17 +242,20 @@ func (b *hostBuilder) addNetworks(ctx context.Context, out *rpcapi.HostState) er
 		}
 		routers[a.NetworkID][a.SubnetID] = append(routers[a.NetworkID][a.SubnetID], a.IPAddress)
 	}
-	servers, err := b.servers(ctx)
+	servers, err := b.servers(ctx, ids)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, n := range b.networks {
-		out.Networks = append(out.Networks, rpcapi.Network{ID: n.ID, ProjectID: n.ProjectID, Name: n.Name, Type: n.Type,
+		if !slices.Contains(ids, n.ID) {
+			continue
+		}
+		out = append(out, rpcapi.Network{ID: n.ID, ProjectID: n.ProjectID, Name: n.Name, Type: n.Type,
 			SegmentationID: n.SegmentationID, PhysicalNetwork: n.PhysicalNetwork, MTU: n.MTU, Bridge: rpcapi.BridgeName(n.ID),
 			AdminStateUp: n.AdminStateUp, External: n.External, DNSDomain: n.DNSDomain, Subnets: b.subnetsOf(n.ID),
 			DHCP: servers[n.ID], RouterIPs: routers[n.ID]})
 	}
-	return nil
+	return out, nil
 }
 
 func (b *hostBuilder) subnetsOf(networkID string) []rpcapi.Subnet {
@@ -155,11 +278,11 @@ func (b *hostBuilder) subnetsOf(networkID string) []rpcapi.Subnet {
 	return out
 }
 
-// servers are the DHCP servers of this host, by network.
-func (b *hostBuilder) servers(ctx context.Context) (map[string]*rpcapi.DHCP, error) {
+// servers are the DHCP servers of this host for the networks.
+func (b *hostBuilder) servers(ctx context.Context, networks []string) (map[string]*rpcapi.DHCP, error) {
 	out := map[string]*rpcapi.DHCP{}
 	for _, p := range b.ports {
-		if p.DeviceOwner == neutron.OwnerDHCP && out[p.NetworkID] == nil {
+		if p.DeviceOwner == neutron.OwnerDHCP && out[p.NetworkID] == nil && slices.Contains(networks, p.NetworkID) {
 			out[p.NetworkID] = &rpcapi.DHCP{Port: b.port(p), Hosts: []rpcapi.DHCPHost{}}
 		}
 	}
@@ -192,93 +315,61 @@ func (b *hostBuilder) client(c store.DHCPClient) rpcapi.DHCPHost {
 	return h
 }
 
-// addGroups resolves the rules of all groups that the host's ports carry.
-func (b *hostBuilder) addGroups(ctx context.Context, out *rpcapi.HostState) error {
-	var ids []string
-	for _, p := range b.ports {
-		ids = append(ids, p.SecurityGroups...)
-	}
-	slices.Sort(ids)
-	groups, err := b.st.SecurityGroupsOf(ctx, slices.Compact(ids))
+// addClients renders the leases that ports may have.
+func (b *hostBuilder) addClients(ctx context.Context, out *rpcapi.HostState, ids []string) error {
+	clients, err := b.st.DHCPClientsOf(ctx, ids)
 	if err != nil {
 		return err
 	}
-	members, err := b.members(ctx, groups)
+	var networks []string
+	for _, c := range clients {
+		if !slices.Contains(b.ids, c.NetworkID) && !slices.Contains(networks, c.NetworkID) {
+			networks = append(networks, c.NetworkID)
+		}
+	}
+	if err := b.readSubnets(ctx, networks); err != nil {
+		return err
+	}
+	for _, c := range clients {
+		out.Clients = append(out.Clients, rpcapi.DHCPClient{NetworkID: c.NetworkID, DHCPHost: b.client(c)})
+	}
+	return nil
+}
+
+// addGroups renders the groups with their rules.
+func (b *hostBuilder) addGroups(ctx context.Context, out *rpcapi.HostState, ids []string) error {
+	slices.Sort(ids)
+	groups, err := b.st.SecurityGroupsOf(ctx, slices.Compact(ids))
 	if err != nil {
 		return err
 	}
 	for _, g := range groups {
 		v := rpcapi.SecurityGroup{ID: g.ID, Stateful: g.Stateful, Rules: []rpcapi.Rule{}}
 		for _, r := range g.Rules {
-			v.Rules = append(v.Rules, resolve(r, members))
+			v.Rules = append(v.Rules, render(r))
 		}
 		out.SecurityGroups = append(out.SecurityGroups, v)
 	}
 	return nil
 }
 
-// members are the addresses in the groups that rules refer to.
-func (b *hostBuilder) members(ctx context.Context, groups []neutron.SecurityGroup) (map[string][]string, error) {
-	var remote []string
-	for _, g := range groups {
-		for _, r := range g.Rules {
-			if r.RemoteGroupID != nil {
-				remote = append(remote, *r.RemoteGroupID)
-			}
-		}
-	}
-	out, err := b.st.MembersOf(ctx, remote)
-	if err != nil {
-		return nil, err
-	}
-	pairs, err := b.st.PairsOf(ctx, remote)
-	for g, ips := range pairs {
-		out[g] = append(out[g], ips...)
-	}
-	for g := range out {
-		slices.Sort(out[g])
-		out[g] = slices.Compact(out[g])
-	}
-	return out, err
-}
-
-func resolve(r neutron.SecurityGroupRule, members map[string][]string) rpcapi.Rule {
-	v := rpcapi.Rule{ID: r.ID, Direction: r.Direction, EtherType: r.EtherType, Protocol: text(r.Protocol), PortMin: r.PortRangeMin, PortMax: r.PortRangeMax}
+func render(r neutron.SecurityGroupRule) rpcapi.Rule {
+	v := rpcapi.Rule{ID: r.ID, Direction: r.Direction, EtherType: r.EtherType, Protocol: text(r.Protocol), PortMin: r.PortRangeMin, PortMax: r.PortRangeMax,
+		RemoteGroup: text(r.RemoteGroupID), HasRemote: r.RemoteGroupID != nil}
 	if r.NormalizedCIDR != nil {
 		v.RemoteIPs, v.HasRemote = []string{*r.NormalizedCIDR}, true
-	}
-	if r.RemoteGroupID == nil {
-		return v
-	}
-	v.RemoteGroup, v.HasRemote = *r.RemoteGroupID, true
-	for _, ip := range members[*r.RemoteGroupID] {
-		if cidr, ok := asCIDR(ip, r.EtherType); ok {
-			v.RemoteIPs = append(v.RemoteIPs, cidr)
-		}
 	}
 	return v
 }
 
-// asCIDR writes an address or prefix of the rule's family as a prefix.
-func asCIDR(s, ethertype string) (string, bool) {
-	p, err := netip.ParsePrefix(s)
-	if err != nil {
-		ip, err := netip.ParseAddr(s)
-		if err != nil {
-			return "", false
-		}
-		p = netip.PrefixFrom(ip, ip.BitLen())
-	}
-	return p.Masked().String(), p.Addr().Is4() == (ethertype == "IPv4")
-}
-
-func (b *hostBuilder) addRouters(ctx context.Context, out *rpcapi.HostState) error {
-	routers, err := b.st.RoutersWhere(ctx, "host = ?", b.host)
-	if err != nil {
+// addRouters renders the routers that meet an SQL condition.
+func (b *hostBuilder) addRouters(ctx context.Context, out *rpcapi.HostState, where string, args ...any) error {
+	routers, err := b.st.RouterRows(ctx, where, args...)
+	if err != nil || len(routers) == 0 {
 		return err
 	}
 	slices.SortFunc(routers, func(x, y neutron.Router) int { return strings.Compare(x.ID, y.ID) })
-	fips, err := b.st.FloatingIPsWhere(ctx, "router_id IN (SELECT id FROM routers WHERE host = ?)", b.host)
+	fips, err := b.st.FloatingIPsWhere(ctx, "router_id IN (SELECT id FROM routers WHERE "+where+")", args...)
 	if err != nil {
 		return err
 	}
@@ -330,25 +421,4 @@ func (b *hostBuilder) mtu(networkID string) int {
 		}
 	}
 	return 0
-}
-
-func (b *hostBuilder) addPeers(ctx context.Context, out *rpcapi.HostState) error {
-	vnis := map[string]int{}
-	for _, n := range b.networks {
-		if n.Type == neutron.TypeVXLAN {
-			vnis[n.ID] = n.SegmentationID
-		}
-	}
-	rows, err := b.st.NetworkPeers(ctx, slices.Sorted(maps.Keys(vnis)), b.host)
-	if err != nil {
-		return err
-	}
-	for _, r := range rows {
-		if last := len(out.Peers) - 1; last >= 0 && out.Peers[last].NetworkID == r.NetworkID {
-			out.Peers[last].Addresses = append(out.Peers[last].Addresses, r.Address)
-			continue
-		}
-		out.Peers = append(out.Peers, rpcapi.Peer{NetworkID: r.NetworkID, VNI: vnis[r.NetworkID], Addresses: []string{r.Address}})
-	}
-	return nil
 }

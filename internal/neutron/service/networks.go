@@ -353,13 +353,14 @@ func (s *Service) dropNetwork(ctx context.Context, tx *store.Tx, n neutron.Netwo
 
 // NetworkAccess is what rules ask of a network, whoever may see it.
 func (s *Service) NetworkAccess(ctx context.Context, id string) (neutron.NetworkAccess, error) {
-	n, err := s.store.NetworkRow(ctx, id, "")
-	if err != nil || scope(ctx) == "" || scope(ctx) == n.ProjectID {
-		return neutron.NetworkAccess{ProjectID: n.ProjectID, External: n.External}, err
+	access, err := s.store.NetworkAccess(ctx, id)
+	if err != nil || scope(ctx) == "" || scope(ctx) == access.ProjectID {
+		return access, err
 	}
 	seen, err := s.store.NetworkRow(ctx, id, scope(ctx))
 	if fault.Is(err, 404) {
 		err = nil
 	}
-	return neutron.NetworkAccess{ProjectID: n.ProjectID, Shared: seen.Shared, External: n.External}, err
+	access.Shared = seen.Shared
+	return access, err
 }

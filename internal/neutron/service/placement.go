@@ -11,57 +11,58 @@ import (
 	"nacre/internal/neutron"
 	"nacre/internal/neutron/rpcapi"
 	"nacre/internal/neutron/store"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
 )
 
 // place gives networks and routers that nobody serves to live agents. It is
 // the loop that heals the loss of an agent and the arrival of the first.
 func (s *Service) place(ctx context.Context) error {
-	nets, err := s.store.NetworksWithDHCP(ctx)
+	hosts, err := s.serving(ctx, rpcapi.AgentDHCP)
 	if err != nil {
 		return err
 	}
-	for _, n := range nets {
-		if ok, err := s.served(ctx, rpcapi.AgentDHCP, n.DHCPHost); err != nil {
-			return err
-		} else if ok {
-			continue
-		}
+	unserved, err := s.store.NetworksUnserved(ctx, hosts)
+	if err != nil {
+		return err
+	}
+	for _, id := range unserved {
 		err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-			if err := tx.Lock(ctx, "network:"+n.ID); err != nil {
+			if err := tx.Lock(ctx, "network:"+id); err != nil {
 				return err
 			}
-			return s.ensureDHCP(ctx, tx, n.ID)
+			return s.ensureDHCP(ctx, tx, id)
 		})
 		if err != nil {
-			slog.WarnContext(ctx, "a network got no DHCP server", "network", n.ID, "error", err)
+			slog.WarnContext(ctx, "a network got no DHCP server", "network", id, "error", err)
 		}
 	}
 	return s.placeRouters(ctx)
 }
 
-// served tells whether a host needs no successor.
-func (s *Service) served(ctx context.Context, agentType, host string) (bool, error) {
-	if host == neutron.Nowhere {
-		return true, nil
+// serving are the hosts whose agent of a type may keep what it has. Nowhere is
+// one of them: what is there stays there.
+func (s *Service) serving(ctx context.Context, agentType string) ([]string, error) {
+	agents, err := s.store.AgentsOfType(ctx, agentType)
+	out := []string{neutron.Nowhere}
+	for _, a := range agents {
+		if a.AdminStateUp && s.alive(a) {
+			out = append(out, a.Host)
+		}
 	}
-	if host == "" {
-		return false, nil
-	}
-	return s.usable(ctx, s.store, agentType, host)
+	return out, err
 }
 
 func (s *Service) placeRouters(ctx context.Context) error {
-	routers, err := s.store.RoutersWhere(ctx, "id IN (SELECT router_id FROM router_ports)")
+	hosts, err := s.serving(ctx, rpcapi.AgentL3)
+	if err != nil {
+		return err
+	}
+	routers, err := s.store.RouterRows(ctx, "host NOT IN (?) AND id IN (SELECT router_id FROM router_ports)", db.List(hosts))
 	if err != nil {
 		return err
 	}
 	for _, rt := range routers {
-		if ok, err := s.served(ctx, rpcapi.AgentL3, rt.Host); err != nil {
-			return err
-		} else if ok {
-			continue
-		}
 		err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 			host, err := s.pickHost(ctx, tx.Store, rpcapi.AgentL3, rt.ID, rt.AZHints)
 			if err != nil || host == "" || host == rt.Host {
@@ -93,8 +94,7 @@ func (s *Service) moveRouter(ctx context.Context, tx *store.Tx, id, host string)
 	if err != nil {
 		return err
 	}
-	tx.TouchHost(rt.Host)
-	tx.TouchHost(host)
+	tx.TouchOn(rt.Host, store.KindRouter, id)
 	rt.Host = host
 	if err := tx.UpdateRouter(ctx, rt); err != nil {
 		return err
@@ -156,8 +156,6 @@ func (s *Service) ensureDHCP(ctx context.Context, tx *store.Tx, networkID string
 		return err
 	}
 	if host != n.DHCPHost {
-		tx.TouchHost(n.DHCPHost)
-		tx.TouchHost(host)
 		if err := tx.SetDHCPHost(ctx, n.ID, host); err != nil {
 			return err
 		}
@@ -332,8 +330,6 @@ func (s *Service) assignNetwork(ctx context.Context, id string, choose func(neut
 		if err != nil {
 			return err
 		}
-		tx.TouchHost(n.DHCPHost)
-		tx.TouchHost(host)
 		if err := tx.SetDHCPHost(ctx, id, host); err != nil {
 			return err
 		}

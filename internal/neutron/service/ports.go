@@ -16,7 +16,9 @@ func (s *Service) Ports(ctx context.Context, q neutron.Query) ([]neutron.Port, e
 	q.ProjectID = scope(ctx)
 	rows, err := s.store.Ports(ctx, q)
 	for i := range rows {
-		s.nameAddresses(&rows[i])
+		if q.Shows("dns_assignment") {
+			s.nameAddresses(&rows[i])
+		}
 	}
 	return rows, err
 }

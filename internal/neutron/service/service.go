@@ -75,6 +75,7 @@ type Service struct {
 	wakeNova chan struct{}
 	wakePlan chan struct{}
 	hints    chan []store.Hint
+	news     *setNews
 	lost     atomic.Int64 // hints that found no room
 }
 
@@ -93,7 +94,7 @@ func New(d Deps) *Service {
 		d.Config = DefaultConfig()
 	}
 	s := &Service{store: d.Store, bus: d.Bus, clock: d.Clock, nova: d.Nova, mech: d.Mechanism, cfg: d.Config, chance: d.Chance,
-		wakeNova: make(chan struct{}, 1), wakePlan: make(chan struct{}, 1), hints: make(chan []store.Hint, 256)}
+		wakeNova: make(chan struct{}, 1), wakePlan: make(chan struct{}, 1), hints: make(chan []store.Hint, 256), news: newSetNews()}
 	d.Store.OnChange(s.hint)
 	return s
 }
@@ -104,6 +105,8 @@ func (s *Service) Loops() []loop.Loop {
 		{Name: "nova_events", Every: 5 * time.Second, Wake: s.wakeNova, Run: s.sendNovaEvents},
 		{Name: "placement_of_networks", Every: 15 * time.Second, Wake: s.wakePlan, Run: s.place},
 		{Name: "agent_hints", Every: time.Hour, Run: s.castHints},
+		{Name: "address_sets", Wake: s.news.wake, Run: s.tellSets},
+		{Name: "address_set_history", Every: setsTrimming, Run: s.trimSets},
 	}
 }
 
@@ -117,8 +120,12 @@ func (s *Service) RPC() messaging.Methods {
 }
 
 // hint takes what a commit changed; a full queue only costs latency.
-func (s *Service) hint(hints []store.Hint) {
+func (s *Service) hint(hints []store.Hint, sets []string) {
 	if s.bus == nil {
+		return
+	}
+	s.news.add(sets)
+	if len(hints) == 0 {
 		return
 	}
 	select {
@@ -147,9 +154,6 @@ func (s *Service) castHints(ctx context.Context) error {
 
 func (s *Service) castHint(ctx context.Context, h store.Hint) {
 	c := rpcapi.Changed{Revision: h.Revision}
-	for _, w := range h.What {
-		c.What = append(c.What, rpcapi.Resource{Kind: w.Kind, ID: w.ID})
-	}
 	if err := rpcapi.TellChanged.Cast(ctx, s.bus, rpcapi.AgentTopic(h.Host), c); err != nil {
 		slog.DebugContext(ctx, "a hint was not sent", "host", h.Host, "error", err)
 	}

@@ -3,7 +3,10 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -192,11 +195,16 @@ func TestHostState(t *testing.T) {
 		if len(st.Ports) != 1 || st.Ports[0].ID != p.ID || st.Ports[0].FixedIPs[0].PrefixLen != 24 || st.Ports[0].Tap != "tap"+p.ID[:11] {
 			t.Fatalf("ports: %+v", st.Ports)
 		}
-		if len(st.Networks) != 1 || st.Networks[0].DHCP == nil || len(st.Networks[0].DHCP.Hosts) != 1 || len(st.Peers) != 0 {
+		if len(st.Networks) != 1 || st.Networks[0].DHCP == nil || len(st.Networks[0].DHCP.Hosts) != 1 {
 			t.Fatalf("networks: %+v", st.Networks)
 		}
-		if r := st.SecurityGroups[0].Rules; len(r) != 4 || !containsRemote(r, p.FixedIPs[0].IPAddress+"/32") {
+		g := st.SecurityGroups[0].ID
+		if r := st.SecurityGroups[0].Rules; len(r) != 4 || !slices.ContainsFunc(r, func(r rpcapi.Rule) bool { return r.RemoteGroup == g && r.HasRemote }) {
 			t.Fatalf("rules: %+v", r)
+		}
+		members, peers := rpcapi.GroupSet(g), rpcapi.NetworkSet(n.ID)
+		if got := b.sets(t, members, rpcapi.Lacking)[members]; got != p.FixedIPs[0].IPAddress {
+			t.Fatalf("members: %s", got)
 		}
 		again, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: "h1", HaveRevision: st.Revision})
 		if err != nil || !again.Unchanged {
@@ -204,18 +212,17 @@ func TestHostState(t *testing.T) {
 		}
 		b.report(t, "h2", "10.9.0.2")
 		q := b.port(t, n.ID, ofServer("h2"))
-		now := b.state(t, "h1")
-		if now.Revision <= st.Revision || len(now.Peers) != 1 || now.Peers[0].Addresses[0] != "10.9.0.2" || now.Peers[0].VNI != n.SegmentationID {
-			t.Fatalf("peers: %+v at %d", now.Peers, now.Revision)
+		if got := b.sets(t, peers, rpcapi.Lacking)[peers]; got != "h1=10.9.0.1 h2=10.9.0.2" {
+			t.Fatalf("peers: %s", got)
 		}
-		if !containsRemote(now.SecurityGroups[0].Rules, q.FixedIPs[0].IPAddress+"/32") {
-			t.Fatal("the other member is not known")
+		if got := b.sets(t, members, rpcapi.Lacking)[members]; !strings.Contains(got, q.FixedIPs[0].IPAddress) {
+			t.Fatalf("the other member is not known: %s", got)
 		}
 		if err := b.DeletePort(b.ctx, q.ID, ""); err != nil {
 			t.Fatal(err)
 		}
-		if last := b.state(t, "h1"); last.Revision <= now.Revision || len(last.Peers) > 0 {
-			t.Fatalf("peers after the port went: %+v", last.Peers)
+		if got := b.sets(t, peers, rpcapi.Lacking)[peers]; got != "h1=10.9.0.1" {
+			t.Fatalf("peers after the port went: %s", got)
 		}
 		if gone := b.state(t, "h2"); len(gone.Ports) != 0 {
 			t.Fatalf("h2 still has %+v", gone.Ports)
@@ -275,15 +282,25 @@ func (b bench) state(t *testing.T, host string) rpcapi.HostState {
 	return st
 }
 
-func containsRemote(rules []rpcapi.Rule, cidr string) bool {
-	for _, r := range rules {
-		for _, ip := range r.RemoteIPs {
-			if ip == cidr {
-				return true
-			}
-		}
+// sets asks for one set since a revision: what is in it, then what went.
+func (b bench) sets(t *testing.T, id string, have int64) map[string]string {
+	t.Helper()
+	all, err := b.Service.sets(b.ctx, map[string]int64{id: have})
+	if err != nil {
+		t.Fatal(err)
 	}
-	return false
+	out := map[string]string{}
+	for _, set := range all {
+		var words []string
+		for _, e := range slices.Sorted(maps.Keys(set.Elements)) {
+			words = append(words, strings.TrimSuffix(e+"="+set.Elements[e], "="))
+		}
+		for _, e := range set.Gone {
+			words = append(words, "-"+e)
+		}
+		out[set.ID] = strings.Join(words, " ")
+	}
+	return out
 }
 
 // TestNovaHears follows the events of a server's port, a deaf nova among them.
@@ -418,4 +435,118 @@ func BenchmarkHostState(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestHeartbeats: a report that says nothing new is not written down at once,
+// one that does is; who keeps reporting stays alive.
+func TestHeartbeats(t *testing.T) {
+	b := newBench(t, dbtest.SQLite(t, store.Migrations()))
+	l2 := func(mapping string) {
+		t.Helper()
+		_, err := b.Report(b.ctx, rpcapi.Report{Host: "h1", TunnelIP: "10.9.0.1", StartedAt: time.Unix(1, 0), Agents: []rpcapi.Agent{
+			{Type: rpcapi.AgentL2, Binary: "l2", Configurations: map[string]any{"bridge_mappings": map[string]any{mapping: "br-ex"}}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	agent := func() neutron.Agent {
+		t.Helper()
+		all, err := b.Agents(b.ctx, neutron.Query{})
+		if err != nil || len(all) != 1 {
+			t.Fatal(all, err)
+		}
+		return all[0]
+	}
+	l2("public")
+	first := agent()
+	b.clock.pass(heartbeatKept / 2)
+	if l2("public"); !agent().HeartbeatAt.Equal(first.HeartbeatAt) {
+		t.Error("written though it says nothing new")
+	}
+	if l2("other"); agent().HeartbeatAt.Equal(first.HeartbeatAt) || agent().Configurations["bridge_mappings"].(map[string]any)["other"] == nil {
+		t.Errorf("not written: %+v", agent())
+	}
+	for range 10 {
+		b.clock.pass(rpcapi.HeartbeatEvery)
+		l2("other")
+		if !agent().Alive {
+			t.Fatal("dead between two heartbeats")
+		}
+	}
+	if h, err := b.store.Host(b.ctx, "h1"); err != nil || b.clock.Now().Sub(h.ReportedAt) > rpcapi.HeartbeatEvery {
+		t.Error(h, err)
+	}
+}
+
+// TestSetHistory: whose revision of a set is too old for what is kept of its
+// changes is sent the whole set, others the difference.
+func TestSetHistory(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		b := newBench(t, d)
+		b.report(t, "h1", "")
+		n, _ := b.network(t, "10.0.0.0/24")
+		var ips []string
+		var last neutron.Port
+		for range 6 {
+			last = b.port(t, n.ID, ofServer("h1"))
+			ips = append(ips, last.FixedIPs[0].IPAddress)
+		}
+		set := rpcapi.GroupSet(last.SecurityGroups[0])
+		if err := b.DeletePort(b.ctx, last.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		whole := slices.Sorted(slices.Values(ips[:5]))
+		ask := func(have int64, want ...string) {
+			t.Helper()
+			if got := b.sets(t, set, have)[set]; got != strings.Join(want, " ") {
+				t.Errorf("after revision %d: %s, not %s", have, got, want)
+			}
+		}
+		ask(rpcapi.Lacking, whole...)
+		ask(4, ips[4], "-"+ips[5])
+		ask(6, "-"+ips[5])
+		ask(7) // nothing
+		ask(8, whole...)
+		if err := b.store.TrimSets(b.ctx, 2); err != nil {
+			t.Fatal(err)
+		}
+		ask(4, whole...)
+		ask(5, "-"+ips[5])
+	})
+}
+
+// TestAgentIsSentChangesOnly: after the first answer an agent is sent what
+// changed, and the server forgets what the agent reports to hold.
+func TestAgentIsSentChangesOnly(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		b := newBench(t, d)
+		b.report(t, "h1", "")
+		n, _ := b.network(t, "10.0.0.0/24")
+		b.port(t, n.ID, ofServer("h1"))
+		st := b.state(t, "h1")
+		p, far := b.port(t, n.ID, ofServer("h1")), b.port(t, n.ID)
+		news, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: "h1", HaveRevision: st.Revision})
+		if err != nil || !news.Partial || len(news.Ports) != 1 || news.Ports[0].ID != p.ID || len(news.Networks) != 0 || len(news.Clients) != 2 {
+			t.Fatalf("%+v %v", news, err)
+		}
+		if err := b.DeletePort(b.ctx, far.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		gone, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: "h1", HaveRevision: news.Revision})
+		if want := []rpcapi.Resource{{Kind: store.KindClient, ID: far.ID}}; err != nil || !slices.Equal(gone.Gone, want) || len(gone.Ports)+len(gone.Clients) > 0 {
+			t.Fatalf("%+v %v", gone, err)
+		}
+		if _, err := b.Report(b.ctx, rpcapi.Report{Host: "h1", Revision: gone.Revision}); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := b.store.ChangesOf(b.ctx, "h1", 0); err != nil || len(left) > 0 {
+			t.Fatalf("not forgotten: %v %v", left, err)
+		}
+		if again, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: "h1", HaveRevision: gone.Revision}); err != nil || !again.Unchanged {
+			t.Fatalf("%+v %v", again, err)
+		}
+		if older, err := b.HostState(b.ctx, rpcapi.HostStateRequest{Host: "h1", HaveRevision: gone.Revision + 1}); err != nil || older.Partial || len(older.Ports) != 2 {
+			t.Fatalf("a database put back: %+v %v", older, err)
+		}
+	})
 }

@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"nacre/internal/neutron"
@@ -34,15 +34,24 @@ func (s *Store) AgentOnHost(ctx context.Context, typ, host string) (neutron.Agen
 	return db.One(ctx, s.q, agents.table.Select("agent_type = ? AND host = ?", typ, host))
 }
 
-// SaveAgent writes a new agent or what one reported anew.
-func (tx *Tx) SaveAgent(ctx context.Context, a neutron.Agent) error {
-	had, err := tx.AgentOnHost(ctx, a.AgentType, a.Host)
-	if errors.Is(err, db.ErrNoRow) {
-		return agents.table.Insert(ctx, tx.q, a)
-	} else if err != nil {
-		return err
+// AgentsOn are the agents of a host, by type.
+func (s *Store) AgentsOn(ctx context.Context, host string) (map[string]neutron.Agent, error) {
+	rows, err := db.All(ctx, s.q, agents.table.Select("host = ?", host))
+	if err != nil {
+		return nil, fmt.Errorf("agents of a host: %w", err)
 	}
-	a.ID = had.ID
+	out := make(map[string]neutron.Agent, len(rows))
+	for _, a := range rows {
+		out[a.AgentType] = a
+	}
+	return out, nil
+}
+
+// SaveAgent writes a new agent or what one reported anew.
+func (tx *Tx) SaveAgent(ctx context.Context, a neutron.Agent, fresh bool) error {
+	if fresh {
+		return agents.table.Insert(ctx, tx.q, a)
+	}
 	return update(ctx, tx, agents, a, "binary_name", "topic", "started_at", "heartbeat_timestamp", "availability_zone", "configurations")
 }
 
@@ -57,13 +66,14 @@ func (tx *Tx) DeleteAgent(ctx context.Context, id string) error {
 	return err
 }
 
-// zonesByHost are the availability zones of hosts.
-func (s *Store) zonesByHost(ctx context.Context) (map[string]string, error) {
+// zonesOf are the availability zones of hosts.
+func (s *Store) zonesOf(ctx context.Context, hosts []string) (map[string]string, error) {
 	type row struct {
 		Host string `bun:"host"`
 		Zone string `bun:"availability_zone"`
 	}
-	rows, err := db.Scan[row](ctx, s.q, "SELECT host, availability_zone FROM agents WHERE availability_zone <> ''")
+	hosts = slices.DeleteFunc(distinct(hosts), func(h string) bool { return h == "" || h == neutron.Nowhere })
+	rows, err := related[row](ctx, s, hosts, "SELECT host, availability_zone FROM agents WHERE host IN (?) AND availability_zone <> ''")
 	if err != nil {
 		return nil, fmt.Errorf("availability zones: %w", err)
 	}
@@ -92,15 +102,6 @@ func (tx *Tx) EnsureHost(ctx context.Context, h neutron.Host) error {
 // ReportHost notes what a host's agent said about itself.
 func (tx *Tx) ReportHost(ctx context.Context, host, tunnelIP string, applied int64, now time.Time) error {
 	_, err := db.Exec(ctx, tx.q, "UPDATE hosts SET tunnel_ip = ?, applied = ?, reported_at = ? WHERE host = ?", tunnelIP, applied, now, host)
-	return err
-}
-
-// TouchAllHosts marks the state of every host as changed.
-func (tx *Tx) TouchAllHosts(ctx context.Context) error {
-	all, err := tx.Hosts(ctx)
-	for _, h := range all {
-		tx.TouchHost(h.Host)
-	}
 	return err
 }
 

@@ -78,10 +78,7 @@ func (tx *Tx) DeleteFloatingIP(ctx context.Context, f neutron.FloatingIP) error 
 }
 
 func (tx *Tx) touchFloatingIP(f neutron.FloatingIP) {
-	if f.RouterID != "" {
-		tx.TouchRouter(f.RouterID)
-		tx.touched.note("floatingip", f.ID)
-	}
+	tx.TouchRouter(f.RouterID)
 }
 
 // SetFloatingIPStatus moves a floating IP to a status.

@@ -27,22 +27,6 @@ func (s *Store) DHCPClients(ctx context.Context, networkIDs []string) ([]DHCPCli
 	return rows, nil
 }
 
-// NetworkPeer is a tunnel endpoint of a network on another host.
-type NetworkPeer struct {
-	NetworkID string `bun:"network_id"`
-	Address   string `bun:"tunnel_ip"`
-}
-
-// NetworkPeers are the tunnel endpoints of the networks but for host's.
-func (s *Store) NetworkPeers(ctx context.Context, networkIDs []string, host string) ([]NetworkPeer, error) {
-	rows, err := related[NetworkPeer](ctx, s, networkIDs, `SELECT DISTINCT p.network_id, h.tunnel_ip FROM ports p JOIN hosts h ON h.host = p.host
-		WHERE p.network_id IN (?) AND h.host <> ? AND h.tunnel_ip <> '' ORDER BY p.network_id, h.tunnel_ip`, host)
-	if err != nil {
-		return nil, fmt.Errorf("peers of networks: %w", err)
-	}
-	return rows, nil
-}
-
 // NetworkAddress is an address that a router has on a network.
 type NetworkAddress struct {
 	NetworkID string `bun:"network_id"`
@@ -60,24 +44,14 @@ func (s *Store) RouterAddresses(ctx context.Context, networkIDs []string) ([]Net
 	return rows, nil
 }
 
-// PairsOf are the further addresses that members of the groups may use, by group.
-func (s *Store) PairsOf(ctx context.Context, groups []string) (map[string][]string, error) {
-	type row struct {
-		Group string                `bun:"security_group_id"`
-		Pairs []neutron.AddressPair `bun:"allowed_address_pairs"`
-	}
-	rows, err := related[row](ctx, s, distinct(groups), `SELECT g.security_group_id, p.allowed_address_pairs FROM port_security_groups g
-		JOIN ports p ON p.id = g.port_id WHERE g.security_group_id IN (?) AND p.allowed_address_pairs <> '[]'`)
+// DHCPClientsOf are those of ports that may ask for a lease.
+func (s *Store) DHCPClientsOf(ctx context.Context, portIDs []string) ([]DHCPClient, error) {
+	rows, err := related[DHCPClient](ctx, s, portIDs, `SELECT id, network_id, mac_address, fixed_ips, dns_name, extra_dhcp_opts FROM ports
+		WHERE id IN (?) AND device_owner NOT IN (?, ?) ORDER BY id`, neutron.OwnerDHCP, neutron.OwnerFloatingIP)
 	if err != nil {
-		return nil, fmt.Errorf("address pairs of members: %w", err)
+		return nil, fmt.Errorf("clients of DHCP: %w", err)
 	}
-	out := map[string][]string{}
-	for _, r := range rows {
-		for _, p := range r.Pairs {
-			out[r.Group] = append(out[r.Group], p.IPAddress)
-		}
-	}
-	return out, nil
+	return rows, nil
 }
 
 // SecurityGroupsOf are the groups of these ids with their rules.

@@ -22,6 +22,7 @@ type kind[T any] struct {
 	columns map[string]string // JSON name → column
 	visible func(project string) (string, []any)
 	special map[string]condition
+	needed  []string // columns that are read whatever fields were asked for; nil: all are
 }
 
 func newKind[T any](name, table string, visible func(string) (string, []any), special map[string]condition) *kind[T] {
@@ -35,12 +36,18 @@ func newKind[T any](name, table string, visible func(string) (string, []any), sp
 	return k
 }
 
+// always names the columns that are read whatever fields were asked for.
+func (k *kind[T]) always(columns ...string) *kind[T] {
+	k.needed = columns
+	return k
+}
+
 // own is the visibility of what only its project sees.
 func own(project string) (string, []any) { return "project_id = ?", []any{project} }
 
 // list reads one page of the rows that the query's project may see.
 func list[T any](ctx context.Context, s *Store, k *kind[T], q neutron.Query) ([]T, error) {
-	sel := k.table.Select("")
+	sel := k.table.Select("").Only(k.only(q)...)
 	if q.ProjectID != "" {
 		where, args := k.visible(q.ProjectID)
 		sel.Scope(where, args...)
@@ -65,6 +72,20 @@ func list[T any](ctx context.Context, s *Store, k *kind[T], q neutron.Query) ([]
 		slices.Reverse(rows)
 	}
 	return rows, nil
+}
+
+// only are the columns to read, none for all.
+func (k *kind[T]) only(q neutron.Query) []string {
+	if len(q.Fields) == 0 || len(k.needed) == 0 {
+		return nil
+	}
+	out := slices.Clone(k.needed)
+	for _, attr := range q.Fields {
+		if column := k.columns[attr]; column != "" && !slices.Contains(out, column) {
+			out = append(out, column)
+		}
+	}
+	return out
 }
 
 // page is the query's in columns; a reversed one is read backwards.

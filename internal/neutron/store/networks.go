@@ -27,7 +27,7 @@ var networks = newKind[neutron.Network]("network", "networks", func(project stri
 		where, err := oneBool(values, "router_external", "NOT router_external")
 		return where, nil, err
 	},
-})
+}).always("id", "project_id", "router_external", "dhcp_host")
 
 // oneBool chooses by a filter's boolean; both values mean every row.
 func oneBool(values []any, yes, no string) (string, error) {
@@ -52,7 +52,7 @@ func (s *Store) Networks(ctx context.Context, q neutron.Query) ([]neutron.Networ
 	if err != nil {
 		return nil, err
 	}
-	return rows, s.fillNetworks(ctx, rows, q.ProjectID)
+	return rows, s.fillNetworks(ctx, rows, q)
 }
 
 // Network reads one network that project may see; "" sees all.
@@ -62,7 +62,7 @@ func (s *Store) Network(ctx context.Context, id, project string) (neutron.Networ
 		return n, err
 	}
 	rows := []neutron.Network{n}
-	err = s.fillNetworks(ctx, rows, project)
+	err = s.fillNetworks(ctx, rows, neutron.Query{ProjectID: project})
 	return rows[0], err
 }
 
@@ -77,37 +77,48 @@ func (s *Store) NetworkRow(ctx context.Context, id, project string) (neutron.Net
 	return n, err
 }
 
-// fillNetworks adds what other tables know.
-func (s *Store) fillNetworks(ctx context.Context, rows []neutron.Network, project string) error {
-	ids := idsOf(rows, func(n *neutron.Network) string { return n.ID })
-	at := map[string]*neutron.Network{}
-	for i := range rows {
-		at[rows[i].ID] = &rows[i]
+// fillNetworks adds what other tables know, of what will be looked at.
+func (s *Store) fillNetworks(ctx context.Context, rows []neutron.Network, q neutron.Query) error {
+	if q.Shows("subnets") {
+		if err := s.fillSubnetIDs(ctx, rows); err != nil {
+			return err
+		}
 	}
-	type pair struct {
-		ID        string `bun:"id"`
-		NetworkID string `bun:"network_id"`
-	}
-	subs, err := related[pair](ctx, s, ids, "SELECT id, network_id FROM subnets WHERE network_id IN (?) ORDER BY created_at, id")
-	if err != nil {
-		return fmt.Errorf("subnets of networks: %w", err)
-	}
-	for _, p := range subs {
-		at[p.NetworkID].Subnets = append(at[p.NetworkID].Subnets, p.ID)
-	}
-	shared, err := s.shared(ctx, "network", project)
-	if err != nil {
-		return err
-	}
-	zones, err := s.zonesByHost(ctx)
+	shared, err := s.shared(ctx, "network", q.ProjectID)
 	if err != nil {
 		return err
 	}
 	for i := range rows {
 		rows[i].Shared = shared[rows[i].ID]
-		if z := zones[rows[i].DHCPHost]; rows[i].DHCPHost != "" && z != "" {
+	}
+	if !q.Shows("availability_zones") {
+		return nil
+	}
+	zones, err := s.zonesOf(ctx, idsOf(rows, func(n *neutron.Network) string { return n.DHCPHost }))
+	for i := range rows {
+		if z := zones[rows[i].DHCPHost]; z != "" {
 			rows[i].AZs = []string{z}
 		}
+	}
+	return err
+}
+
+func (s *Store) fillSubnetIDs(ctx context.Context, rows []neutron.Network) error {
+	type pair struct {
+		ID        string `bun:"id"`
+		NetworkID string `bun:"network_id"`
+	}
+	subs, err := related[pair](ctx, s, idsOf(rows, func(n *neutron.Network) string { return n.ID }),
+		"SELECT id, network_id FROM subnets WHERE network_id IN (?) ORDER BY created_at, id")
+	if err != nil {
+		return fmt.Errorf("subnets of networks: %w", err)
+	}
+	at := map[string]*neutron.Network{}
+	for i := range rows {
+		at[rows[i].ID] = &rows[i]
+	}
+	for _, p := range subs {
+		at[p.NetworkID].Subnets = append(at[p.NetworkID].Subnets, p.ID)
 	}
 	return nil
 }
@@ -127,18 +138,34 @@ func (s *Store) shared(ctx context.Context, objectType, project string) (map[str
 	return out, nil
 }
 
+// networkOwner is what rules ask of a network, whoever looks.
+type networkOwner struct {
+	ID        string `bun:"id"`
+	ProjectID string `bun:"project_id"`
+	External  bool   `bun:"router_external"`
+}
+
+const ownersOfNetworks = "SELECT id, project_id, router_external FROM networks WHERE id IN (?)"
+
+// NetworkAccess is what rules ask of a network, but for whether it is shared.
+func (s *Store) NetworkAccess(ctx context.Context, id string) (neutron.NetworkAccess, error) {
+	rows, err := related[networkOwner](ctx, s, []string{id}, ownersOfNetworks)
+	if err != nil {
+		return neutron.NetworkAccess{}, fmt.Errorf("owner of a network: %w", err)
+	}
+	if len(rows) == 0 {
+		return neutron.NetworkAccess{}, neutron.NotFound("network", id)
+	}
+	return neutron.NetworkAccess{ProjectID: rows[0].ProjectID, External: rows[0].External}, nil
+}
+
 // access reads what the policy of subnets and ports asks of their networks.
 func (s *Store) access(ctx context.Context, ids []string, project string) (map[string]neutron.NetworkAccess, error) {
 	shared, err := s.shared(ctx, "network", project)
 	if err != nil {
 		return nil, err
 	}
-	type row struct {
-		ID        string `bun:"id"`
-		ProjectID string `bun:"project_id"`
-		External  bool   `bun:"router_external"`
-	}
-	rows, err := related[row](ctx, s, distinct(ids), "SELECT id, project_id, router_external FROM networks WHERE id IN (?)")
+	rows, err := related[networkOwner](ctx, s, distinct(ids), ownersOfNetworks)
 	if err != nil {
 		return nil, fmt.Errorf("owners of networks: %w", err)
 	}
@@ -203,7 +230,9 @@ func (tx *Tx) ReviseNetwork(ctx context.Context, id string) error {
 
 // DeleteNetwork removes a network, its segment and the access others had.
 func (tx *Tx) DeleteNetwork(ctx context.Context, id string) error {
-	tx.TouchNetwork(id)
+	if err := tx.dropSet(ctx, networkSet(id)); err != nil {
+		return err
+	}
 	for _, text := range []string{
 		"DELETE FROM segments WHERE network_id = ?",
 		"DELETE FROM rbac_policies WHERE object_type = 'network' AND object_id = ?",

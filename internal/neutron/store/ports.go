@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"nacre/internal/neutron"
@@ -18,7 +19,7 @@ var ports = newKind[neutron.Port]("port", "ports", func(project string) (string,
 	"security_groups": func(values []any) (string, []any, error) {
 		return "id IN (SELECT port_id FROM port_security_groups WHERE security_group_id IN (?))", []any{db.List(values)}, nil
 	},
-})
+}).always("id", "project_id", "network_id", "device_id", "device_owner")
 
 // fixedIPCondition reads key=value pairs: values of one key are alternatives,
 // keys must all be met.
@@ -55,6 +56,9 @@ func fixedIPCondition(values []any) (string, []any, error) {
 
 // Ports lists ports.
 func (s *Store) Ports(ctx context.Context, q neutron.Query) ([]neutron.Port, error) {
+	if len(q.Fields) > 0 && q.Shows("dns_assignment") {
+		q.Fields = append(slices.Clone(q.Fields), "fixed_ips", "dns_name") // it is made of them
+	}
 	rows, err := list(ctx, s, ports, q)
 	if err != nil {
 		return nil, err
@@ -152,17 +156,43 @@ func (tx *Tx) InsertPort(ctx context.Context, p neutron.Port) error {
 	if err := tx.joinGroups(ctx, p.ID, p.SecurityGroups); err != nil {
 		return err
 	}
-	tx.touchPort(p)
-	return nil
+	return tx.touchPort(ctx, neutron.Port{}, p)
 }
 
-func (tx *Tx) touchPort(p neutron.Port) {
-	tx.TouchNetwork(p.NetworkID)
-	tx.TouchHost(p.HostID)
-	tx.touched.note("port", p.ID)
-	for _, g := range p.SecurityGroups {
-		tx.TouchGroup(g)
+// touchPort marks what a change of a port from old to p means to hosts; one of
+// them may be empty, of a port that comes or goes. Both rows say the truth when
+// it is called: a port that goes is there still.
+func (tx *Tx) touchPort(ctx context.Context, old, p neutron.Port) error {
+	for _, side := range []neutron.Port{old, p} {
+		tx.TouchOn(side.HostID, KindPort, side.ID)
+		if side.DeviceOwner == neutron.OwnerDHCP {
+			tx.TouchOn(side.HostID, KindNetwork, side.NetworkID)
+			tx.TouchNetwork(side.NetworkID)
+		} else if side.OfRouter() {
+			tx.TouchNetwork(side.NetworkID)
+		}
 	}
+	if !sameClient(old, p) {
+		either := p
+		if p.ID == "" {
+			either = old
+		}
+		tx.touchClient(either)
+	}
+	tx.touchMembers(old, p)
+	if old.HostID == p.HostID {
+		return nil
+	}
+	if err := tx.touchHostOf(ctx, old); err != nil {
+		return err
+	}
+	return tx.touchHostOf(ctx, p)
+}
+
+// sameClient tells whether a DHCP server would not notice the difference.
+func sameClient(old, p neutron.Port) bool {
+	return old.MACAddress == p.MACAddress && old.DNSName == p.DNSName && old.DeviceOwner == p.DeviceOwner &&
+		slices.Equal(old.FixedIPs, p.FixedIPs) && jsonText(old.ExtraDHCPOpts) == jsonText(p.ExtraDHCPOpts)
 }
 
 func (tx *Tx) allocate(ctx context.Context, p neutron.Port, ips []neutron.FixedIP) error {
@@ -209,9 +239,7 @@ func (tx *Tx) UpdatePort(ctx context.Context, old, p neutron.Port) error {
 			return err
 		}
 	}
-	tx.touchPort(old)
-	tx.touchPort(p)
-	return nil
+	return tx.touchPort(ctx, old, p)
 }
 
 // SetPortStatus moves a port to a status; false when it had it already or is gone.
@@ -222,7 +250,9 @@ func (tx *Tx) SetPortStatus(ctx context.Context, id, status string) (bool, error
 
 // DeletePort removes a port with its addresses and groups.
 func (tx *Tx) DeletePort(ctx context.Context, p neutron.Port) error {
-	tx.touchPort(p)
+	if err := tx.touchPort(ctx, p, neutron.Port{}); err != nil {
+		return err
+	}
 	for _, text := range []string{
 		"DELETE FROM ip_allocations WHERE port_id = ?",
 		"DELETE FROM port_security_groups WHERE port_id = ?",

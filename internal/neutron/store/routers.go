@@ -32,11 +32,20 @@ func (s *Store) Router(ctx context.Context, id, project string) (neutron.Router,
 
 // RoutersWhere are the routers that meet an SQL condition, with their gateways.
 func (s *Store) RoutersWhere(ctx context.Context, where string, args ...any) ([]neutron.Router, error) {
+	rows, err := s.RouterRows(ctx, where, args...)
+	if err != nil {
+		return nil, err
+	}
+	return rows, s.fillRouters(ctx, rows)
+}
+
+// RouterRows are the routers that meet an SQL condition, as rows.
+func (s *Store) RouterRows(ctx context.Context, where string, args ...any) ([]neutron.Router, error) {
 	rows, err := db.All(ctx, s.q, routers.table.Select(where, args...))
 	if err != nil {
 		return nil, fmt.Errorf("routers: %w", err)
 	}
-	return rows, s.fillRouters(ctx, rows)
+	return rows, nil
 }
 
 func (s *Store) fillRouters(ctx context.Context, rows []neutron.Router) error {
@@ -50,7 +59,7 @@ func (s *Store) fillRouters(ctx context.Context, rows []neutron.Router) error {
 	if err != nil {
 		return err
 	}
-	zones, err := s.zonesByHost(ctx)
+	zones, err := s.zonesOf(ctx, idsOf(rows, func(r *neutron.Router) string { return r.Host }))
 	if err != nil {
 		return err
 	}
@@ -80,7 +89,7 @@ func (tx *Tx) UpdateRouter(ctx context.Context, r neutron.Router) error {
 
 // DeleteRouter removes a router.
 func (tx *Tx) DeleteRouter(ctx context.Context, r neutron.Router) error {
-	tx.TouchHost(r.Host)
+	tx.TouchOn(r.Host, KindRouter, r.ID)
 	_, err := db.Exec(ctx, tx.q, "DELETE FROM routers WHERE id = ?", r.ID)
 	return err
 }

@@ -143,7 +143,17 @@ func (s *Store) GroupUsers(ctx context.Context, id string) ([]string, error) {
 // DeleteSecurityGroup removes a group, its rules and those that refer to it.
 func (tx *Tx) DeleteSecurityGroup(ctx context.Context, id string) error {
 	tx.TouchGroup(id)
+	referring, err := db.Scan[string](ctx, tx.q, "SELECT DISTINCT security_group_id FROM security_group_rules WHERE remote_group_id = ?", id)
+	if err != nil {
+		return fmt.Errorf("rules that refer to a security group: %w", err)
+	}
+	for _, g := range referring {
+		tx.TouchGroup(g)
+	}
 	if err := tx.bump(ctx); err != nil {
+		return err
+	}
+	if err := tx.dropSet(ctx, groupSet(id)); err != nil {
 		return err
 	}
 	for _, text := range []string{
@@ -224,22 +234,4 @@ func (tx *Tx) reviseGroup(ctx context.Context, id string, r neutron.SecurityGrou
 	tx.TouchGroup(id)
 	_, err := db.Exec(ctx, tx.q, "UPDATE security_groups SET revision_number = revision_number + 1, updated_at = ? WHERE id = ?", r.UpdatedAt, id)
 	return err
-}
-
-// MembersOf are the addresses of the ports that carry the groups, by group.
-func (s *Store) MembersOf(ctx context.Context, groups []string) (map[string][]string, error) {
-	type member struct {
-		Group string `bun:"security_group_id"`
-		IP    string `bun:"ip_address"`
-	}
-	rows, err := related[member](ctx, s, distinct(groups), `SELECT g.security_group_id, a.ip_address FROM port_security_groups g
-		JOIN ip_allocations a ON a.port_id = g.port_id WHERE g.security_group_id IN (?)`)
-	if err != nil {
-		return nil, fmt.Errorf("members of security groups: %w", err)
-	}
-	out := map[string][]string{}
-	for _, m := range rows {
-		out[m.Group] = append(out[m.Group], m.IP)
-	}
-	return out, nil
 }

@@ -1,9 +1,10 @@
 // Package store keeps the network service's rows.
 //
 // Reads are methods of Store and, inside a transaction, of Tx; changes are
-// methods of Tx only. A Tx notes which networks, security groups and routers
-// it changed; before it commits, the revision of every host that they concern
-// grows, and after it has committed, the hook given to OnChange is told.
+// methods of Tx only. A Tx notes what it changed: ports, networks, security
+// groups, routers, and who came into sets that many hosts hold. Before it
+// commits, the revision of every host concerned grows and the objects are
+// written down for it; after it has committed, the hook given to OnChange is told.
 package store
 
 import (
@@ -11,7 +12,6 @@ import (
 	"embed"
 	"io/fs"
 
-	"nacre/internal/neutron"
 	"nacre/internal/oslo/db"
 )
 
@@ -25,14 +25,13 @@ func Migrations() fs.FS { return migrations }
 type Store struct {
 	db      *db.DB
 	q       db.Q // db, or the transaction
-	changed func([]Hint)
+	changed func(hosts []Hint, sets []string)
 }
 
 // Hint says that the state of a host has a newer revision.
 type Hint struct {
-	Host     string
-	Revision int64
-	What     []neutron.Ref
+	Host     string `bun:"host"`
+	Revision int64  `bun:"revision"`
 }
 
 // Open connects to the database and brings its schema up to date.
@@ -45,10 +44,11 @@ func Open(ctx context.Context, url string, opts ...db.Option) (*Store, error) {
 }
 
 // New is a store on an open database.
-func New(d *db.DB) *Store { return &Store{db: d, q: d, changed: func([]Hint) {}} }
+func New(d *db.DB) *Store { return &Store{db: d, q: d, changed: func([]Hint, []string) {}} }
 
-// OnChange has fn told about hosts after every commit that concerns them.
-func (s *Store) OnChange(fn func([]Hint)) { s.changed = fn }
+// OnChange has fn told, after every commit, about the hosts whose state and
+// the sets whose elements it changed.
+func (s *Store) OnChange(fn func(hosts []Hint, sets []string)) { s.changed = fn }
 
 // Close ends the connections.
 func (s *Store) Close() error { return s.db.Close() }

@@ -8,5 +8,5 @@ import (
 
 func TestRowsAndTables(t *testing.T) {
 	dbtest.Tables(t, Migrations(), networks.table, subnets.table, subnetpools.table, ports.table, routers.table, routerPorts,
-		floatingips.table, securityGroups.table, securityGroupRules.table, agents.table, hostsTable, quotas, rbacPolicies.table, novaEvents)
+		floatingips.table, securityGroups.table, securityGroupRules.table, agents.table, hostsTable, quotas, rbacPolicies.table, novaEvents, hostChanges, addressSets, setChanges)
 }

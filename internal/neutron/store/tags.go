@@ -58,7 +58,8 @@ func (s *Store) NetworksServedBy(ctx context.Context, hosts ...string) ([]neutro
 	return db.All(ctx, s.q, networks.table.Select("").In("dhcp_host", hosts).OrderBy("id"))
 }
 
-// NetworksWithDHCP are the networks that have a subnet with DHCP.
-func (s *Store) NetworksWithDHCP(ctx context.Context) ([]neutron.Network, error) {
-	return db.All(ctx, s.q, networks.table.Select("id IN (SELECT network_id FROM subnets WHERE enable_dhcp)"))
+// NetworksUnserved are the ids of the networks that have a subnet with DHCP and
+// none of the hosts to serve it.
+func (s *Store) NetworksUnserved(ctx context.Context, hosts []string) ([]string, error) {
+	return db.Scan[string](ctx, s.q, "SELECT id FROM networks WHERE dhcp_host NOT IN (?) AND id IN (SELECT network_id FROM subnets WHERE enable_dhcp)", db.List(hosts))
 }

@@ -4,102 +4,196 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"strings"
 
 	"nacre/internal/neutron"
 	"nacre/internal/oslo/db"
 )
 
+// Kinds of objects that a host's state is made of.
+const (
+	KindNetwork = "network"
+	KindPort    = "port"
+	KindGroup   = "security_group"
+	KindRouter  = "router"
+	KindClient  = "dhcp_client" // a port that may ask the host's DHCP server for a lease
+)
+
+// hostChange says that an object of a host's state changed.
+type hostChange struct {
+	Host     string `bun:"host,pk"`
+	Kind     string `bun:"kind,pk"`
+	ObjectID string `bun:"object_id,pk"`
+	Revision int64  `bun:"revision"`
+}
+
+var hostChanges = db.Table[hostChange]("host_changes")
+
 // touched is what a transaction changed, as far as hosts are concerned.
 type touched struct {
-	networks, groups, routers, hosts []string
-	what                             []neutron.Ref
+	on       map[hostChange]bool // what is known to concern a host; without revisions
+	networks map[string]bool
+	groups   map[string]bool
+	routers  map[string]bool
+	clients  map[string][]string        // ports by network
+	sets     map[string]map[string]bool // elements by set
 }
 
-func add(list *[]string, id string) {
-	if id != "" && !slices.Contains(*list, id) {
-		*list = append(*list, id)
+func mark(m *map[string]bool, id string) {
+	if *m == nil {
+		*m = map[string]bool{}
+	}
+	if id != "" {
+		(*m)[id] = true
 	}
 }
 
-// TouchNetwork marks everything on a network as changed.
-func (tx *Tx) TouchNetwork(id string) {
-	add(&tx.touched.networks, id)
-	tx.touched.note("network", id)
-}
+// TouchNetwork marks a network as changed for all hosts with ports on it, and
+// the routers on it.
+func (tx *Tx) TouchNetwork(id string) { mark(&tx.touched.networks, id) }
 
-// TouchGroup marks a security group's rules or members as changed.
-func (tx *Tx) TouchGroup(id string) {
-	add(&tx.touched.groups, id)
-	tx.touched.note("security_group", id)
-}
+// TouchGroup marks a security group's rules as changed for all hosts with ports in it.
+func (tx *Tx) TouchGroup(id string) { mark(&tx.touched.groups, id) }
 
-// TouchRouter marks a router as changed.
-func (tx *Tx) TouchRouter(id string) {
-	add(&tx.touched.routers, id)
-	tx.touched.note("router", id)
-}
+// TouchRouter marks a router as changed for its host.
+func (tx *Tx) TouchRouter(id string) { mark(&tx.touched.routers, id) }
 
-// TouchHost marks a host's state as changed.
-func (tx *Tx) TouchHost(host string) { add(&tx.touched.hosts, host) }
-
-func (t *touched) note(kind, id string) {
-	if ref := (neutron.Ref{Kind: kind, ID: id}); id != "" && !slices.Contains(t.what, ref) {
-		t.what = append(t.what, ref)
+// TouchOn marks an object as changed for one host.
+func (tx *Tx) TouchOn(host, kind, id string) {
+	if host == "" || host == neutron.Nowhere {
+		return
 	}
+	if tx.touched.on == nil {
+		tx.touched.on = map[hostChange]bool{}
+	}
+	tx.touched.on[hostChange{Host: host, Kind: kind, ObjectID: id}] = true
 }
 
-// bump raises the revision of the hosts that the transaction concerned so far.
+// touchClient marks a port as changed for the DHCP servers of its network.
+func (tx *Tx) touchClient(p neutron.Port) {
+	if tx.touched.clients == nil {
+		tx.touched.clients = map[string][]string{}
+	}
+	tx.touched.clients[p.NetworkID] = append(tx.touched.clients[p.NetworkID], p.ID)
+}
+
+// bump raises the revision of the hosts and sets that the transaction concerned so far.
 func (tx *Tx) bump(ctx context.Context) error {
-	what := tx.touched.what
-	where, args := tx.touched.condition()
+	t := tx.touched
 	tx.touched = touched{}
-	if where == "" {
-		return nil
+	if err := tx.reviseSets(ctx, t.sets); err != nil {
+		return fmt.Errorf("revise sets: %w", err)
 	}
-	hosts, err := db.Scan[string](ctx, tx.q, "SELECT host FROM hosts WHERE "+where+" ORDER BY host", args...)
+	changes, err := tx.concerned(ctx, t)
 	if err != nil {
 		return fmt.Errorf("find the hosts concerned: %w", err)
 	}
-	if len(hosts) == 0 {
+	if len(changes) == 0 {
 		return nil
 	}
-	if _, err := db.Exec(ctx, tx.q, "UPDATE hosts SET revision = revision + 1 WHERE host IN (?)", db.List(hosts)); err != nil {
-		return fmt.Errorf("raise revisions: %w", err)
+	return tx.reviseHosts(ctx, changes)
+}
+
+// reviseHosts notes the changes at the next revisions of their hosts. Hosts
+// that never reported have none.
+func (tx *Tx) reviseHosts(ctx context.Context, changes map[hostChange]bool) error {
+	hosts := map[string]bool{}
+	for c := range changes {
+		hosts[c.Host] = true
 	}
-	rows, err := db.All(ctx, tx.q, hostsTable.Select("").In("host", hosts))
-	if err != nil {
-		return fmt.Errorf("read revisions: %w", err)
+	var hints []Hint
+	for part := range chunks(slices.Sorted(maps.Keys(hosts))) {
+		n, err := db.Exec(ctx, tx.q, "UPDATE hosts SET revision = revision + 1 WHERE host IN (?)", db.List(part))
+		if err != nil {
+			return fmt.Errorf("raise revisions: %w", err)
+		}
+		if n == 0 {
+			continue
+		}
+		rows, err := db.Scan[Hint](ctx, tx.q, "SELECT host, revision FROM hosts WHERE host IN (?)", db.List(part))
+		if err != nil {
+			return fmt.Errorf("read revisions: %w", err)
+		}
+		hints = append(hints, rows...)
 	}
-	hints := make([]Hint, len(rows))
-	for i, h := range rows {
-		hints[i] = Hint{Host: h.Host, Revision: h.Revision, What: what}
+	at := map[string]int64{}
+	for _, h := range hints {
+		at[h.Host] = h.Revision
 	}
-	tx.AfterCommit(func() { tx.changed(hints) })
+	for c := range changes {
+		if c.Revision = at[c.Host]; c.Revision == 0 {
+			continue
+		}
+		if err := hostChanges.Upsert(ctx, tx.q, c, []string{"host", "kind", "object_id"}); err != nil {
+			return fmt.Errorf("note what changed: %w", err)
+		}
+	}
+	tx.AfterCommit(func() { tx.changed(hints, nil) })
 	return nil
 }
 
-// condition is true of the hosts concerned; "" when nothing was touched.
-func (t *touched) condition() (string, []any) {
-	var parts []string
-	var args []any
-	either := func(ids []string, text string) {
-		if len(ids) > 0 {
-			parts = append(parts, text)
-			args = append(args, db.List(ids))
+// concerned finds the hosts that hold what was touched.
+func (tx *Tx) concerned(ctx context.Context, t touched) (map[hostChange]bool, error) {
+	out := t.on
+	if out == nil {
+		out = map[hostChange]bool{}
+	}
+	find := func(kind string, ids map[string]bool, text string, more ...any) error {
+		rows, err := related[hostChange](ctx, tx.Store, slices.Sorted(maps.Keys(ids)), text, more...)
+		for _, r := range rows {
+			r.Kind = kind
+			out[r] = true
+		}
+		return err
+	}
+	if err := find(KindNetwork, t.networks, "SELECT DISTINCT host, network_id AS object_id FROM ports WHERE network_id IN (?) AND host <> ''"); err != nil {
+		return nil, err
+	}
+	if err := find(KindRouter, t.networks, `SELECT DISTINCT r.host, r.id AS object_id FROM ports p JOIN router_ports rp ON rp.port_id = p.id
+		JOIN routers r ON r.id = rp.router_id WHERE p.network_id IN (?) AND p.device_owner IN (?, ?) AND r.host <> ''`,
+		neutron.OwnerRouterInterface, neutron.OwnerRouterGateway); err != nil {
+		return nil, err
+	}
+	if err := find(KindRouter, t.routers, "SELECT host, id AS object_id FROM routers WHERE id IN (?) AND host <> ''"); err != nil {
+		return nil, err
+	}
+	if err := find(KindGroup, t.groups, `SELECT DISTINCT p.host, g.security_group_id AS object_id FROM port_security_groups g
+		JOIN ports p ON p.id = g.port_id WHERE g.security_group_id IN (?) AND p.host <> ''`); err != nil {
+		return nil, err
+	}
+	return out, tx.addClients(ctx, t.clients, out)
+}
+
+// addClients notes ports for the hosts that serve their networks' DHCP.
+func (tx *Tx) addClients(ctx context.Context, clients map[string][]string, out map[hostChange]bool) error {
+	servers, err := related[hostChange](ctx, tx.Store, slices.Sorted(maps.Keys(clients)),
+		"SELECT dhcp_host AS host, id AS object_id FROM networks WHERE id IN (?) AND dhcp_host NOT IN ('', ?)", neutron.Nowhere)
+	for _, server := range servers {
+		for _, port := range clients[server.ObjectID] {
+			out[hostChange{Host: server.Host, Kind: KindClient, ObjectID: port}] = true
 		}
 	}
-	either(t.hosts, "host IN (?)")
-	either(t.networks, "EXISTS (SELECT 1 FROM ports WHERE ports.network_id IN (?) AND ports.host = hosts.host)")
-	either(t.routers, "EXISTS (SELECT 1 FROM routers WHERE routers.id IN (?) AND routers.host = hosts.host)")
-	if len(t.groups) > 0 {
-		parts = append(parts, `EXISTS (SELECT 1 FROM ports JOIN port_security_groups g ON g.port_id = ports.id
-			WHERE ports.host = hosts.host AND (g.security_group_id IN (?) OR g.security_group_id IN
-				(SELECT security_group_id FROM security_group_rules WHERE remote_group_id IN (?))))`)
-		args = append(args, db.List(t.groups), db.List(t.groups))
+	return err
+}
+
+// ChangesOf are the ids of the objects of a host that changed after a revision, by kind.
+func (s *Store) ChangesOf(ctx context.Context, host string, after int64) (map[string][]string, error) {
+	rows, err := db.All(ctx, s.q, hostChanges.Select("host = ? AND revision > ?", host, after).OrderBy("object_id"))
+	if err != nil {
+		return nil, fmt.Errorf("changes of a host: %w", err)
 	}
-	return strings.Join(parts, " OR "), args
+	out := map[string][]string{}
+	for _, r := range rows {
+		out[r.Kind] = append(out[r.Kind], r.ObjectID)
+	}
+	return out, nil
+}
+
+// ForgetChanges drops what a host's agent holds already.
+func (tx *Tx) ForgetChanges(ctx context.Context, host string, upTo int64) error {
+	_, err := db.Exec(ctx, tx.q, "DELETE FROM host_changes WHERE host = ? AND revision <= ?", host, upTo)
+	return err
 }
 
 func jsonText(v any) string {

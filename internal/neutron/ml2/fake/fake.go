@@ -58,3 +58,6 @@ func (d *Driver) TunnelIP() string { return "127.0.0.1" }
 
 // Close implements ml2.Driver.
 func (d *Driver) Close() {}
+
+// Blind implements ml2.Blind.
+func (d *Driver) Blind() {}
