@@ -219,6 +219,7 @@ func (a *Agent) ask(ctx context.Context, full, afresh bool) error {
 		}
 		if req.HaveRevision != 0 {
 			req.Want, req.Sets = a.held.missing()
+			a.held.expect(req.Sets)
 		}
 		if i == 0 && full && req.HaveRevision != 0 {
 			maps.Copy(req.Sets, a.held.revisions())

@@ -25,7 +25,8 @@ type held struct {
 
 // heldSet is a set that many hosts hold.
 type heldSet struct {
-	revision int64 // rpcapi.Lacking: a change was missed
+	revision int64 // rpcapi.Lacking: the set or a change of it was missed
+	missed   int64 // the newest revision heard of meanwhile
 	elements map[string]string
 	v4, v6   []string // of a group: its addresses as CIDRs, in order; never changed in place
 }
@@ -35,7 +36,7 @@ func newHeld() *held { return &held{sets: map[string]*heldSet{}} }
 // take puts in what the server sent.
 func (h *held) take(s rpcapi.HostState) {
 	if !s.Partial {
-		*h = held{sets: h.sets, blind: h.blind, networks: map[string]rpcapi.Network{}, ports: map[string]rpcapi.Port{},
+		*h = held{sets: map[string]*heldSet{}, blind: h.blind, networks: map[string]rpcapi.Network{}, ports: map[string]rpcapi.Port{},
 			groups: map[string]rpcapi.SecurityGroup{}, routers: map[string]rpcapi.Router{}, heard: map[string]int64{}}
 	}
 	h.revision = s.Revision
@@ -184,6 +185,16 @@ func (h *held) missing() (want []rpcapi.Resource, sets map[string]int64) {
 	return want, sets
 }
 
+// expect makes room for sets that are asked for, so that what is heard of them
+// before the answer is not forgotten.
+func (h *held) expect(sets map[string]int64) {
+	for id := range sets {
+		if h.sets[id] == nil {
+			h.sets[id] = &heldSet{revision: rpcapi.Lacking, elements: map[string]string{}}
+		}
+	}
+}
+
 // revisions are those of all sets held.
 func (h *held) revisions() map[string]int64 {
 	out := make(map[string]int64, len(h.sets))
@@ -196,18 +207,23 @@ func (h *held) revisions() map[string]int64 {
 // takeSet puts in a set, or what changed in it, and tells whether that was news.
 func (h *held) takeSet(s rpcapi.AddressSet) bool {
 	had := h.sets[s.ID]
-	if s.After == rpcapi.Lacking {
+	switch {
+	case had != nil && had.revision >= s.Revision:
+		return false
+	case s.After == rpcapi.Lacking:
 		set := &heldSet{revision: s.Revision, elements: map[string]string{}}
 		set.change(s)
+		if had != nil && had.missed > s.Revision { // it was read before that
+			set.revision, set.missed = rpcapi.Lacking, had.missed
+		}
 		h.sets[s.ID] = set
 		return true
-	}
-	if had == nil || had.revision == rpcapi.Lacking || had.revision >= s.Revision {
+	case had == nil:
 		return false
-	}
-	if had.revision < s.After {
-		had.revision = rpcapi.Lacking
-		return true
+	case had.revision < s.After: // also when it is lacking
+		news := had.revision != rpcapi.Lacking
+		had.revision, had.missed = rpcapi.Lacking, max(had.missed, s.Revision)
+		return news
 	}
 	had.revision = s.Revision
 	had.change(s)

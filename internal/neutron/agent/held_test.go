@@ -278,6 +278,22 @@ func TestSetsAreTold(t *testing.T) {
 	}
 }
 
+// TestNewsBeforeTheAnswer: what is heard of a set while it is asked for makes
+// an answer that was read before that be asked for again.
+func TestNewsBeforeTheAnswer(t *testing.T) {
+	h := newHeld()
+	h.expect(map[string]int64{"s": rpcapi.Lacking})
+	h.takeSet(rpcapi.AddressSet{ID: "s", After: 5, Revision: 6, Elements: map[string]string{"b": ""}})
+	h.takeSet(rpcapi.AddressSet{ID: "s", After: rpcapi.Lacking, Revision: 5, Elements: map[string]string{"a": ""}})
+	if got := h.sets["s"]; got.revision != rpcapi.Lacking || len(got.elements) != 1 {
+		t.Errorf("%+v", got)
+	}
+	h.takeSet(rpcapi.AddressSet{ID: "s", After: rpcapi.Lacking, Revision: 6, Elements: map[string]string{"a": "", "b": ""}})
+	if got := h.sets["s"]; got.revision != 6 || len(got.elements) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestSetsByDifference: a difference fits what is held, is old, or leaves a gap.
 func TestSetsByDifference(t *testing.T) {
 	for name, tc := range map[string]struct {
