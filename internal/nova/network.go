@@ -18,6 +18,8 @@ type VIF struct {
 	Created     bool      `json:"created"` // made by us: deleted with the server
 	Tag         string    `json:"tag,omitempty"`
 	FixedIPs    []FixedIP `json:"fixed_ips,omitempty"`
+	// SecurityGroups are IDs; nil when they were not noted.
+	SecurityGroups []string `json:"security_groups"`
 }
 
 // FixedIP is one address of a VIF with its subnet, for config drive and metadata.

@@ -70,6 +70,9 @@ type Server struct {
 	TerminatedAt *time.Time `bun:"terminated_at"`
 	DeletedAt    *time.Time `bun:"deleted_at"`
 
+	// Revision is another number after every change of the row, the metadata or the tags.
+	Revision int64 `bun:"revision"`
+
 	// Metadata and Tags live in tables of their own.
 	Metadata map[string]string `bun:"-"`
 	Tags     []string          `bun:"-"`

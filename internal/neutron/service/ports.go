@@ -271,7 +271,8 @@ func (s *Service) writePort(ctx context.Context, tx *store.Tx, old neutron.Port,
 	} else if router != "" {
 		tx.TouchRouter(router)
 	}
-	if old.OfCompute() && (old.MACAddress != p.MACAddress || !slices.Equal(old.FixedIPs, p.FixedIPs)) {
+	if old.OfCompute() && (old.MACAddress != p.MACAddress || !slices.Equal(old.FixedIPs, p.FixedIPs) ||
+		!slices.Equal(old.SecurityGroups, p.SecurityGroups)) {
 		return s.tellNova(ctx, tx, *p, eventChanged, "")
 	}
 	return nil

@@ -105,27 +105,32 @@ func (g *serverCloud) adopt(name string) {
 		}
 		number, err := strconv.ParseInt(strings.TrimPrefix(s.GuestName, "instance-"), 16, 64)
 		g.must(err)
-		g.exec("UPDATE servers SET number = ?, created_at = ?, reservation_id = ?, root_device_name = '/dev/sda' WHERE id = ?",
+		g.exec("UPDATE servers SET revision = revision + 2, number = ?, created_at = ?, reservation_id = ?, root_device_name = '/dev/sda' WHERE id = ?",
 			1000+number, time.Now().UTC().Add(time.Duration(-i)*time.Second), s.ReservationID, g.ours(s.ID))
 	}
-	g.exec("UPDATE servers SET number = number - 1000 WHERE number > 1000")
+	g.exec("UPDATE servers SET revision = revision + 2, number = number - 1000 WHERE number > 1000")
 }
 
 // serverSteps prepare for an exchange what happened otherwise when it was recorded.
 var serverSteps = map[string]func(g *serverCloud){
-	"069": func(g *serverCloud) { g.exec("UPDATE servers SET reservation_id = 'r-72cpohut'") },
-	"070": func(g *serverCloud) { g.run(); g.exec("UPDATE servers SET root_device_name = '/dev/sda', number = 30") },
+	"069": func(g *serverCloud) {
+		g.exec("UPDATE servers SET revision = revision + 2, reservation_id = 'r-72cpohut'")
+	},
+	"070": func(g *serverCloud) {
+		g.run()
+		g.exec("UPDATE servers SET revision = revision + 2, root_device_name = '/dev/sda', number = 30")
+	},
 	"108": func(g *serverCloud) {
-		g.exec("UPDATE servers SET reservation_id = 'r-iexdjh40', number = 17 WHERE id = ?", g.ours("fac5876c-62ab-48ac-98e7-fbf829a0c652"))
+		g.exec("UPDATE servers SET revision = revision + 2, reservation_id = 'r-iexdjh40', number = 17 WHERE id = ?", g.ours("fac5876c-62ab-48ac-98e7-fbf829a0c652"))
 	},
 	"112": func(g *serverCloud) { g.adopt("114-servers-detail.json") },
 	"114": func(g *serverCloud) { // two were still being built
-		g.exec("UPDATE servers SET vm_state = 'building', power_state = 0, launched_at = NULL WHERE display_name IN ('g-multi-2', 'g-multi-3')")
-		g.exec("UPDATE servers SET task_state = 'block_device_mapping' WHERE display_name = 'g-multi-2'")
-		g.exec("UPDATE servers SET root_device_name = '' WHERE display_name = 'g-multi-3'")
+		g.exec("UPDATE servers SET revision = revision + 2, vm_state = 'building', power_state = 0, launched_at = NULL WHERE display_name IN ('g-multi-2', 'g-multi-3')")
+		g.exec("UPDATE servers SET revision = revision + 2, task_state = 'block_device_mapping' WHERE display_name = 'g-multi-2'")
+		g.exec("UPDATE servers SET revision = revision + 2, root_device_name = '' WHERE display_name = 'g-multi-3'")
 	},
 	"115": func(g *serverCloud) {
-		g.exec("UPDATE servers SET vm_state = 'active', task_state = '', power_state = 1, launched_at = created_at WHERE vm_state = 'building'")
+		g.exec("UPDATE servers SET revision = revision + 2, vm_state = 'active', task_state = '', power_state = 1, launched_at = created_at WHERE vm_state = 'building'")
 	},
 }
 

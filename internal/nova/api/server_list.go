@@ -17,18 +17,23 @@ type briefServer struct {
 	Links []link `json:"links"`
 }
 
-type serverList[V any] struct {
-	Servers []V    `json:"servers"`
-	Links   []link `json:"servers_links,omitempty"`
+type briefList struct {
+	Servers []briefServer `json:"servers"`
+	Links   []link        `json:"servers_links,omitempty"`
 }
 
-func (a *API) listServers(c *httpapi.Call) (serverList[briefServer], error) {
-	out := serverList[briefServer]{Servers: []briefServer{}}
+type detailList struct {
+	Servers []serverView `json:"servers"`
+	Links   []link       `json:"servers_links,omitempty"`
+}
+
+func (a *API) listServers(c *httpapi.Call) (briefList, error) {
+	out := briefList{Servers: []briefServer{}}
 	q, err := a.serverQuery(c, "index")
 	if err != nil || q.nothing {
 		return out, err
 	}
-	list, err := a.svc.BareServers(c.Ctx(), q.filter, q.page)
+	list, err := a.svc.ServerNames(c.Ctx(), q.filter, q.page)
 	if err != nil {
 		return out, err
 	}
@@ -39,8 +44,8 @@ func (a *API) listServers(c *httpapi.Call) (serverList[briefServer], error) {
 	return out, nil
 }
 
-func (a *API) listServerDetails(c *httpapi.Call) (serverList[serverView], error) {
-	out := serverList[serverView]{Servers: []serverView{}}
+func (a *API) listServerDetails(c *httpapi.Call) (detailList, error) {
+	out := detailList{Servers: []serverView{}}
 	q, err := a.serverQuery(c, "detail")
 	if err != nil || q.nothing {
 		return out, err
@@ -53,10 +58,10 @@ func (a *API) listServerDetails(c *httpapi.Call) (serverList[serverView], error)
 	if err != nil {
 		return out, err
 	}
-	for _, s := range list {
-		v := newServerView(c, s, may)
-		serverChanges.Before(c.Version, &v)
-		out.Servers = append(out.Servers, v)
+	out.Servers = make([]serverView, len(list))
+	for i, s := range list {
+		out.Servers[i] = newServerView(c, s, may)
+		serverChanges.Before(c.Version, &out.Servers[i])
 	}
 	out.Links = a.nextServers(c, "servers/detail", q, list)
 	return out, nil

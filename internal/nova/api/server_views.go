@@ -3,7 +3,6 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"time"
 
 	"nacre/internal/nova"
@@ -22,14 +21,16 @@ func show(v any) shown { return shown{true, v} }
 func (s shown) IsZero() bool { return !s.present }
 
 // MarshalJSON writes the value.
-func (s shown) MarshalJSON() ([]byte, error) { return json.Marshal(s.value) }
+func (s shown) MarshalJSON() ([]byte, error) { return httpapi.Encode(s.value) }
 
 // isoTime is a time as servers show their creation: 2026-11-22T20:23:05Z.
 type isoTime time.Time
 
 // MarshalJSON writes whole seconds.
-func (t isoTime) MarshalJSON() ([]byte, error) {
-	return []byte(time.Time(t).UTC().Format(`"2006-01-02T15:04:05Z"`)), nil
+func (t isoTime) MarshalJSON() ([]byte, error) { return t.append(nil), nil }
+
+func (t isoTime) append(b []byte) []byte {
+	return time.Time(t).UTC().AppendFormat(b, `"2006-01-02T15:04:05Z"`)
 }
 
 // reference is a resource by its permanent address.
@@ -155,7 +156,7 @@ type seen struct {
 	admin      bool
 	groups     bool // server_groups: not in lists
 	host       map[string]string
-	security   map[string][]nova.SecurityGroup
+	security   map[string][]string // names of groups by server
 }
 
 func newServerView(c *httpapi.Call, s nova.Server, may seen) serverView {
@@ -191,7 +192,7 @@ func newServerView(c *httpapi.Call, s nova.Server, may seen) serverView {
 		v.Progress = show(s.Progress)
 	}
 	for _, g := range may.security[s.ID] {
-		v.Groups = append(v.Groups, named{g.Name})
+		v.Groups = append(v.Groups, named{g})
 	}
 	if may.groups {
 		v.ServerGroups = show([]string{})
@@ -288,7 +289,11 @@ func (a *API) serverLookup(c *httpapi.Call, list []nova.Server, single bool) (ma
 			return may, err
 		}
 	}
-	may.security, err = a.svc.SecurityGroups(c.Ctx(), list, false)
+	if single {
+		may.security, err = a.svc.GroupNamesNow(c.Ctx(), list[0])
+	} else {
+		may.security, err = a.svc.GroupNames(c.Ctx(), list)
+	}
 	return may, err
 }
 

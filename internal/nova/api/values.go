@@ -73,9 +73,12 @@ func (f float) MarshalJSON() ([]byte, error) {
 // stamp is a time as most of the API writes it: 2026-11-22T20:23:05.000000.
 type stamp time.Time
 
-// MarshalJSON writes microseconds and no zone.
+// stampForm has microseconds and no zone.
+const stampForm = `"2006-01-02T15:04:05.000000"`
+
+// MarshalJSON writes it in stampForm.
 func (s stamp) MarshalJSON() ([]byte, error) {
-	return []byte(time.Time(s).UTC().Format(`"2006-01-02T15:04:05.000000"`)), nil
+	return []byte(time.Time(s).UTC().Format(stampForm)), nil
 }
 
 // stampOf is nil for no time.

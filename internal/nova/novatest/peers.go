@@ -67,7 +67,7 @@ func (n *Networks) AddPort(id string) {
 
 func (n *Networks) port(id, network string) *Port {
 	n.count++
-	p := &Port{Status: "ACTIVE", Groups: []string{"default"}, VIF: nova.VIF{PortID: id, MAC: fmt.Sprintf("fa:16:3e:00:%02x:%02x", n.count/256, n.count%256),
+	p := &Port{Status: "ACTIVE", Groups: []string{"default"}, VIF: nova.VIF{PortID: id, SecurityGroups: []string{"default"}, MAC: fmt.Sprintf("fa:16:3e:00:%02x:%02x", n.count/256, n.count%256),
 		NetworkID: network, NetworkName: n.nets[network], Bridge: "brq" + network[:11], Tap: "tap" + id[:11], MTU: 1450, Type: "bridge",
 		FixedIPs: []nova.FixedIP{{Address: fmt.Sprintf("10.44.%d.%d", n.count/250, n.count%250+2), Version: 4, SubnetID: "s", CIDR: "10.44.0.0/16"}}}}
 	if n.Down {
@@ -224,6 +224,15 @@ func (n *Networks) SecurityGroups(_ context.Context, serverIDs []string, _ bool)
 		}
 	}
 	return out, nil
+}
+
+// GroupNames tells that groups are named as their IDs.
+func (n *Networks) GroupNames(_ context.Context, ids []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, id := range ids {
+		out[id] = id
+	}
+	return out, n.Err
 }
 
 // SetSecurityGroup knows only the group "default".

@@ -88,10 +88,14 @@ type portList struct {
 	Ports []portDoc `json:"ports"`
 }
 
+// portFields are what a portDoc has.
+const portFields = "id network_id project_id mac_address device_id status fixed_ips security_groups port_security_enabled " +
+	"binding:host_id binding:vif_type binding:vif_details binding:vnic_type ip_allocation dns_name"
+
 // portsOf reads a server's ports.
 func (c client) portsOf(ctx context.Context, serverID string) ([]portDoc, error) {
 	var doc portList
-	if err := c.call(ctx, "GET", "ports", values("device_id", serverID), nil, &doc); err != nil {
+	if err := c.call(ctx, "GET", "ports", fields(values("device_id", serverID), portFields), nil, &doc); err != nil {
 		return nil, fmt.Errorf("neutron: %w", err)
 	}
 	return doc.Ports, nil
@@ -338,7 +342,8 @@ func (n *Neutron) vif(ctx context.Context, c client, p portDoc) (nova.VIF, error
 		return nova.VIF{}, err
 	}
 	v := nova.VIF{PortID: p.ID, MAC: p.MAC, NetworkID: p.NetworkID, NetworkName: net.Name, Bridge: "brq" + short(p.NetworkID),
-		Tap: "tap" + short(p.ID), MTU: net.MTU, Type: p.VIFType, VNICType: p.VNICType, Active: p.Status == "ACTIVE"}
+		Tap: "tap" + short(p.ID), MTU: net.MTU, Type: p.VIFType, VNICType: p.VNICType, Active: p.Status == "ACTIVE",
+		SecurityGroups: append([]string{}, p.SecurityGroups...)}
 	if bridge, ok := p.VIFDetails["bridge_name"].(string); ok && bridge != "" {
 		v.Bridge = bridge
 	}

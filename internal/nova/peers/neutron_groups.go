@@ -123,6 +123,25 @@ func (n *Neutron) SecurityGroups(ctx context.Context, serverIDs []string, rules 
 	return out, nil
 }
 
+// GroupNames tells the names of those groups that the caller may see, by ID.
+func (n *Neutron) GroupNames(ctx context.Context, ids []string) (map[string]string, error) {
+	c, err := n.asCaller(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		list, err := c.groups(ctx, fields(each(values(), "id", part), "id name"))
+		if err != nil {
+			return nil, err
+		}
+		for _, g := range list {
+			out[g.ID] = g.Name
+		}
+	}
+	return out, nil
+}
+
 func (c client) groupsByID(ctx context.Context, ids []string, rules bool) (map[string]nova.SecurityGroup, error) {
 	docs := map[string]groupDoc{}
 	for part := range slices.Chunk(ids, atOnce) {

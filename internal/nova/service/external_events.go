@@ -1,7 +1,9 @@
 package service
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,7 +33,7 @@ const (
 func (s *Service) ExternalEvents(ctx context.Context, events []ExternalEvent) ([]int, error) {
 	codes := make([]int, len(events))
 	for i, e := range events {
-		srv, err := s.store.Server(ctx, e.ServerID)
+		srv, err := s.store.BareServer(ctx, e.ServerID)
 		switch {
 		case errors.Is(err, db.ErrNoRow):
 			codes[i] = EventNoServer
@@ -63,19 +65,33 @@ func (s *Service) externalEvent(ctx context.Context, srv nova.Server, e External
 }
 
 // RefreshNetworks reads a server's ports from Neutron into its row. A server
-// that is being built is left to its flow.
+// that is being built is left to its flow. When the row's ports changed while
+// Neutron was asked, the answer may be the older one, and it is asked again.
 func (s *Service) RefreshNetworks(ctx context.Context, srv nova.Server) error {
-	if srv.VMState == nova.Building {
-		return nil
-	}
-	vifs, err := s.networks.VIFs(ctx, srv)
-	if err != nil {
-		return fmt.Errorf("ports of %s: %w", srv.ID, err)
-	}
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		now, err := tx.Server(ctx, srv.ID)
+	for srv.VMState != nova.Building {
+		vifs, err := s.networks.VIFs(ctx, srv)
 		if err != nil {
+			return fmt.Errorf("ports of %s: %w", srv.ID, err)
+		}
+		now, err := s.noteNetworks(ctx, srv, vifs)
+		if !errors.Is(err, nova.ErrStateChanged) {
 			return skipMissing(err)
+		}
+		srv = now
+	}
+	return nil
+}
+
+// noteNetworks writes what Neutron says of a server's ports, if it is news. It
+// is nova.ErrStateChanged, and the server as it is, when that has other ports
+// than srv.
+func (s *Service) noteNetworks(ctx context.Context, srv nova.Server, vifs []nova.VIF) (now nova.Server, err error) {
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if now, err = tx.Server(ctx, srv.ID); err != nil {
+			return err
+		}
+		if !sameVIFs(now.NetworkInfo, srv.NetworkInfo) {
+			return nova.ErrStateChanged
 		}
 		for i, v := range vifs {
 			had, known := now.VIF(v.PortID)
@@ -84,9 +100,23 @@ func (s *Service) RefreshNetworks(ctx context.Context, srv nova.Server) error {
 				vifs[i].Created = !slices.Contains(now.Wishes.Ports, v.PortID)
 			}
 		}
+		if sameVIFs(now.NetworkInfo, vifs) {
+			return nil
+		}
 		now.NetworkInfo = vifs
 		return tx.SetNetworkInfo(ctx, now)
 	})
+	return now, err
+}
+
+// sameVIFs compares ports as they are written.
+func sameVIFs(a, b []nova.VIF) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	one, err1 := json.Marshal(a)
+	two, err2 := json.Marshal(b)
+	return err1 == nil && err2 == nil && bytes.Equal(one, two)
 }
 
 // portDeleted unplugs a port that Neutron has deleted under a server. The ports

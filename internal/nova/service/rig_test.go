@@ -78,7 +78,7 @@ func (r *rig) serve() (stop func()) {
 func (r *rig) known(hosts int) {
 	r.t.Helper()
 	r.eventually("hosts report", func() bool {
-		list, err := r.store.HostStates(r.ctx)
+		list, err := r.claims.Candidates(r.ctx, nova.ClaimRequest{})
 		r.must(err)
 		return len(list) == hosts && r.claims.Providers() == hosts
 	})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/store"
@@ -27,15 +29,15 @@ func (s *Service) Server(ctx context.Context, id string) (nova.Server, error) {
 // isService reports whether the caller is one of the cloud's own services.
 func isService(id auth.Identity) bool { return id.HasRole("service") }
 
-// Servers lists one page of the servers that match f.
+// Servers lists one page of the servers that match f. What they hold is shared: it must not be changed.
 func (s *Service) Servers(ctx context.Context, f nova.ServerFilter, p db.Page) ([]nova.Server, error) {
 	list, err := s.store.Servers(ctx, f, p)
 	return list, listFault(err, p)
 }
 
-// BareServers is Servers without metadata and tags, for lists of names.
-func (s *Service) BareServers(ctx context.Context, f nova.ServerFilter, p db.Page) ([]nova.Server, error) {
-	list, err := s.store.BareServers(ctx, f, p)
+// ServerNames is Servers with nothing but ID and name.
+func (s *Service) ServerNames(ctx context.Context, f nova.ServerFilter, p db.Page) ([]nova.Server, error) {
+	list, err := s.store.ServerNames(ctx, f, p)
 	return list, listFault(err, p)
 }
 
@@ -175,12 +177,76 @@ func (s *Service) SecurityGroups(ctx context.Context, list []nova.Server, rules 
 	return s.networks.SecurityGroups(ctx, ids, rules)
 }
 
+// GroupNames names the groups on the ports of servers, by server, as their rows
+// note them: Neutron tells of changes. Only servers whose groups were never
+// noted are looked up.
+func (s *Service) GroupNames(ctx context.Context, list []nova.Server) (map[string][]string, error) {
+	var ids []string
+	var unnoted []nova.Server
+	known := map[string]bool{}
+	for _, srv := range list {
+		for _, v := range srv.NetworkInfo {
+			if v.SecurityGroups == nil {
+				unnoted = append(unnoted, srv)
+				break
+			}
+			for _, id := range v.SecurityGroups {
+				if !known[id] {
+					known[id], ids = true, append(ids, id)
+				}
+			}
+		}
+	}
+	out := make(map[string][]string, len(list))
+	if len(ids) > 0 {
+		names, err := s.networks.GroupNames(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		for _, srv := range list {
+			out[srv.ID] = notedGroups(srv, names)
+		}
+	}
+	asked, err := s.GroupNamesNow(ctx, unnoted...)
+	maps.Copy(out, asked)
+	return out, err
+}
+
+// GroupNamesNow names the groups on the ports of servers as Neutron says.
+func (s *Service) GroupNamesNow(ctx context.Context, list ...nova.Server) (map[string][]string, error) {
+	found, err := s.SecurityGroups(ctx, list, false)
+	out := make(map[string][]string, len(found))
+	for id, groups := range found {
+		for _, g := range groups {
+			out[id] = append(out[id], g.Name)
+		}
+	}
+	return out, err
+}
+
+// notedGroups are the names of a server's groups, each once, as far as they are known.
+func notedGroups(srv nova.Server, names map[string]string) (out []string) {
+	var seen []string
+	for _, v := range srv.NetworkInfo {
+		for _, id := range v.SecurityGroups {
+			name, known := names[id]
+			if known && !slices.Contains(seen, id) {
+				seen, out = append(seen, id), append(out, name)
+			}
+		}
+	}
+	return out
+}
+
 // SetSecurityGroup puts a group, by name or ID, on all ports of a server, or takes it off.
 func (s *Service) SetSecurityGroup(ctx context.Context, srv nova.Server, group string, on bool) error {
 	if err := s.checkLock(ctx, srv); err != nil {
 		return err
 	}
-	return s.networks.SetSecurityGroup(ctx, srv, group, on)
+	if err := s.networks.SetSecurityGroup(ctx, srv, group, on); err != nil {
+		return err
+	}
+	return s.RefreshNetworks(ctx, srv)
 }
 
 // ServerExisted reports to administrators whether there ever was such a

@@ -40,6 +40,8 @@ type Networks interface {
 	PortStates(ctx context.Context, serverID string) (map[string]string, error)
 	// SecurityGroups lists the groups on each server's ports, as the caller, with their rules if asked.
 	SecurityGroups(ctx context.Context, serverIDs []string, rules bool) (map[string][]nova.SecurityGroup, error)
+	// GroupNames tells the names of security groups that the caller may see, by ID.
+	GroupNames(ctx context.Context, ids []string) (map[string]string, error)
 	// SetSecurityGroup adds a group, by name or ID, to all ports of a server, or takes it off.
 	SetSecurityGroup(ctx context.Context, s nova.Server, group string, on bool) error
 }

@@ -31,7 +31,10 @@ func (tx *Tx) SetMetadata(ctx context.Context, serverID string, items map[string
 	if want == nil {
 		want = map[string]string{}
 	}
-	return want, tx.insertMetadata(ctx, serverID, want)
+	if err := tx.insertMetadata(ctx, serverID, want); err != nil {
+		return nil, err
+	}
+	return want, tx.touch(ctx, serverID)
 }
 
 func (tx *Tx) metadata(ctx context.Context, serverID string) (map[string]string, error) {
@@ -45,9 +48,14 @@ func (tx *Tx) metadata(ctx context.Context, serverID string) (map[string]string,
 
 // DeleteMetadata removes one item of a server's metadata. db.ErrNoRow.
 func (s *Store) DeleteMetadata(ctx context.Context, serverID, item string) error {
-	n, err := db.Exec(ctx, s.db, "DELETE FROM server_metadata WHERE server_id = ? AND item = ?", serverID, item)
-	if err == nil && n == 0 {
-		err = db.ErrNoRow
-	}
-	return err
+	return s.Tx(ctx, func(ctx context.Context, tx *Tx) error {
+		n, err := db.Exec(ctx, tx, "DELETE FROM server_metadata WHERE server_id = ? AND item = ?", serverID, item)
+		if err == nil && n == 0 {
+			err = db.ErrNoRow
+		}
+		if err != nil {
+			return err
+		}
+		return tx.touch(ctx, serverID)
+	})
 }

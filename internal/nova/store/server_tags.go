@@ -23,7 +23,10 @@ func (tx *Tx) AddTag(ctx context.Context, serverID, tag string, allow func(have 
 			return false, nil
 		}
 	}
-	return true, serverTags.Insert(ctx, tx, serverTag{serverID, tag})
+	if err := serverTags.Insert(ctx, tx, serverTag{serverID, tag}); err != nil {
+		return false, err
+	}
+	return true, tx.touch(ctx, serverID)
 }
 
 // ReplaceTags gives a server these tags and no others.
@@ -31,14 +34,22 @@ func (tx *Tx) ReplaceTags(ctx context.Context, serverID string, tags []string) e
 	if _, err := db.Exec(ctx, tx, "DELETE FROM server_tags WHERE server_id = ?", serverID); err != nil {
 		return err
 	}
-	return tx.insertTags(ctx, serverID, tags)
+	if err := tx.insertTags(ctx, serverID, tags); err != nil {
+		return err
+	}
+	return tx.touch(ctx, serverID)
 }
 
 // DeleteTag takes a tag off a server. db.ErrNoRow.
 func (s *Store) DeleteTag(ctx context.Context, serverID, tag string) error {
-	n, err := db.Exec(ctx, s.db, "DELETE FROM server_tags WHERE server_id = ? AND tag = ?", serverID, tag)
-	if err == nil && n == 0 {
-		err = db.ErrNoRow
-	}
-	return err
+	return s.Tx(ctx, func(ctx context.Context, tx *Tx) error {
+		n, err := db.Exec(ctx, tx, "DELETE FROM server_tags WHERE server_id = ? AND tag = ?", serverID, tag)
+		if err == nil && n == 0 {
+			err = db.ErrNoRow
+		}
+		if err != nil {
+			return err
+		}
+		return tx.touch(ctx, serverID)
+	})
 }

@@ -39,17 +39,40 @@ func (s *Store) server(ctx context.Context, q *db.Query[nova.Server]) (nova.Serv
 }
 
 // Servers returns one page of the servers that match f, newest first unless p
-// says otherwise, with metadata and tags. db.ErrNoMarker.
+// says otherwise, with metadata and tags. What they hold is shared: it must not
+// be changed. db.ErrNoMarker.
 func (s *Store) Servers(ctx context.Context, f nova.ServerFilter, p db.Page) ([]nova.Server, error) {
-	rows, err := s.BareServers(ctx, f, p)
+	q, err := s.query(ctx, f, p)
 	if err != nil {
 		return nil, err
 	}
-	return rows, s.dress(ctx, rows)
+	marks, err := db.Some[mark](ctx, s.db, q, "id", "revision")
+	if err != nil {
+		return nil, err
+	}
+	return s.marked(ctx, marks, f.Deleted || f.OrDeleted)
 }
 
-// BareServers is Servers without metadata and tags.
+// ServerNames is Servers with nothing but ID and name.
+func (s *Store) ServerNames(ctx context.Context, f nova.ServerFilter, p db.Page) ([]nova.Server, error) {
+	q, err := s.query(ctx, f, p)
+	if err != nil {
+		return nil, err
+	}
+	return db.Some[nova.Server](ctx, s.db, q, "id", "display_name")
+}
+
+// BareServers is Servers without metadata and tags, and nothing is shared.
 func (s *Store) BareServers(ctx context.Context, f nova.ServerFilter, p db.Page) ([]nova.Server, error) {
+	q, err := s.query(ctx, f, p)
+	if err != nil {
+		return nil, err
+	}
+	return db.All(ctx, s.db, q)
+}
+
+// query asks for one page of the servers that match f.
+func (s *Store) query(ctx context.Context, f nova.ServerFilter, p db.Page) (*db.Query[nova.Server], error) {
 	q := servers.Select("").MarkBy("id")
 	q.Scope(visible(f))
 	q.WhereIf(f.ProjectID != "", "project_id = ?", f.ProjectID).
@@ -77,7 +100,7 @@ func (s *Store) BareServers(ctx context.Context, f nova.ServerFilter, p db.Page)
 	if err := s.matching(ctx, q, f); err != nil {
 		return nil, err
 	}
-	return db.All(ctx, s.db, q.Page(p, "created_at DESC", "id DESC"))
+	return q.Page(p, "created_at DESC", "id DESC"), nil
 }
 
 // visible is the condition that a page's marker must meet too.
@@ -218,6 +241,7 @@ func (s *Store) dress(ctx context.Context, list []nova.Server) error {
 
 // InsertServer writes a new server and sets its number.
 func (tx *Tx) InsertServer(ctx context.Context, srv *nova.Server) error {
+	srv.Revision = newRevision()
 	if err := servers.Add(ctx, tx, srv); err != nil {
 		return err
 	}
@@ -235,8 +259,8 @@ func (s *Store) UpdateServer(ctx context.Context, srv nova.Server, columns ...st
 // UpdateServer writes columns of srv and the time of the change.
 func (tx *Tx) UpdateServer(ctx context.Context, srv nova.Server, columns ...string) error {
 	now := tx.clock.Now()
-	srv.UpdatedAt = &now
-	n, err := servers.Update(ctx, tx, srv, append(columns, "updated_at")...)
+	srv.UpdatedAt, srv.Revision = &now, newRevision()
+	n, err := servers.Update(ctx, tx, srv, append(columns, "updated_at", "revision")...)
 	if err == nil && n == 0 {
 		err = db.ErrNoRow
 	}
@@ -257,14 +281,14 @@ type Expect struct {
 // SetTask moves a live server to a task_state, or returns nova.ErrStateChanged
 // if it is not as expected any more.
 func (tx *Tx) SetTask(ctx context.Context, id string, from Expect, to nova.TaskState) error {
-	text, args := []string{"id = ?", "deleted_at IS NULL"}, []any{to, tx.clock.Now(), id}
+	text, args := []string{"id = ?", "deleted_at IS NULL"}, []any{to, tx.clock.Now(), newRevision(), id}
 	if from.VM != nil {
 		text, args = append(text, "vm_state IN (?)"), append(args, db.List(from.VM))
 	}
 	if from.Tasks != nil {
 		text, args = append(text, "task_state IN (?)"), append(args, db.List(from.Tasks))
 	}
-	n, err := db.Exec(ctx, tx, "UPDATE servers SET task_state = ?, updated_at = ? WHERE "+strings.Join(text, " AND "), args...)
+	n, err := db.Exec(ctx, tx, "UPDATE servers SET task_state = ?, updated_at = ?, revision = ? WHERE "+strings.Join(text, " AND "), args...)
 	if err == nil && n == 0 {
 		err = nova.ErrStateChanged
 	}
@@ -274,8 +298,8 @@ func (tx *Tx) SetTask(ctx context.Context, id string, from Expect, to nova.TaskS
 // FinishTask sets the states a task led to, if the server is still at that
 // task and not deleted; otherwise it changes nothing and returns nova.ErrStateChanged.
 func (tx *Tx) FinishTask(ctx context.Context, id string, task nova.TaskState, vm nova.VMState, power nova.PowerState) error {
-	n, err := db.Exec(ctx, tx, `UPDATE servers SET task_state = '', vm_state = ?, power_state = ?, updated_at = ?
-		WHERE id = ? AND deleted_at IS NULL AND task_state = ?`, vm, power, tx.clock.Now(), id, task)
+	n, err := db.Exec(ctx, tx, `UPDATE servers SET task_state = '', vm_state = ?, power_state = ?, updated_at = ?, revision = ?
+		WHERE id = ? AND deleted_at IS NULL AND task_state = ?`, vm, power, tx.clock.Now(), newRevision(), id, task)
 	if err == nil && n == 0 {
 		err = nova.ErrStateChanged
 	}
@@ -285,14 +309,15 @@ func (tx *Tx) FinishTask(ctx context.Context, id string, task nova.TaskState, vm
 // SetPower writes what a host reports of an idle server's guest; the time of
 // change stays unless the power state is another.
 func (s *Store) SetPower(ctx context.Context, id string, power nova.PowerState) error {
-	_, err := db.Exec(ctx, s.db, `UPDATE servers SET power_state = ?, updated_at = ?
-		WHERE id = ? AND deleted_at IS NULL AND power_state <> ?`, power, s.clock.Now(), id, power)
+	_, err := db.Exec(ctx, s.db, `UPDATE servers SET power_state = ?, updated_at = ?, revision = ?
+		WHERE id = ? AND deleted_at IS NULL AND power_state <> ?`, power, s.clock.Now(), newRevision(), id, power)
 	return err
 }
 
 // SetNetworkInfo writes what Neutron says of a server's ports.
 func (tx *Tx) SetNetworkInfo(ctx context.Context, srv nova.Server) error {
-	_, err := servers.Update(ctx, tx, srv, "network_info")
+	srv.Revision = newRevision()
+	_, err := servers.Update(ctx, tx, srv, "network_info", "revision")
 	return err
 }
 
@@ -315,7 +340,7 @@ func (s *Store) ServerPlaces(ctx context.Context, ids []string) (map[string]stri
 // DeleteServer marks a server as gone.
 func (tx *Tx) DeleteServer(ctx context.Context, id string) error {
 	now := tx.clock.Now()
-	_, err := db.Exec(ctx, tx, `UPDATE servers SET vm_state = ?, task_state = '', power_state = ?, deleted_at = ?, terminated_at = ?, updated_at = ?
-		WHERE id = ? AND deleted_at IS NULL`, nova.Deleted, nova.PowerNone, now, now, now, id)
+	_, err := db.Exec(ctx, tx, `UPDATE servers SET vm_state = ?, task_state = '', power_state = ?, deleted_at = ?, terminated_at = ?, updated_at = ?, revision = ?
+		WHERE id = ? AND deleted_at IS NULL`, nova.Deleted, nova.PowerNone, now, now, now, newRevision(), id)
 	return err
 }

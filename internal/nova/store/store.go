@@ -21,6 +21,7 @@ var Migrations embed.FS
 type Store struct {
 	db    *db.DB
 	clock clock.Clock
+	kept  kept
 }
 
 // Tx is a write transaction: what must be decided together is a method on it.

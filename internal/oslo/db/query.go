@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/schema"
@@ -170,6 +171,13 @@ func (t *builder) where(conds []cond) *builder {
 func All[T any](ctx context.Context, on Q, q *Query[T]) ([]T, error) {
 	rows := []T{}
 	err := q.send(ctx, on, "", &rows)
+	return rows, err
+}
+
+// Some is All of a few columns, read into rows of another shape: V has `bun` tags for them.
+func Some[V, T any](ctx context.Context, on Q, q *Query[T], columns ...string) ([]V, error) {
+	rows := []V{}
+	err := q.send(ctx, on, strings.Join(columns, ", "), &rows)
 	return rows, err
 }
 
