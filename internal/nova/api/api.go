@@ -23,7 +23,8 @@ var schemas embed.FS
 
 // API binds the routes to the service.
 type API struct {
-	svc *service.Service
+	svc   *service.Service
+	texts texts
 }
 
 // New puts the service behind its door. Serve it through Handler, which adds

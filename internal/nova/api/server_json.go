@@ -10,15 +10,15 @@ import (
 	"nacre/internal/oslo/httpapi"
 )
 
-// A list of servers is long and asked for often, so it writes itself. What is
-// written is what encoding/json makes of the same values.
+// A list of servers is long and asked for often, so that its servers write
+// themselves. What is written is what encoding/json makes of the same values.
 
 // AppendJSON implements httpapi.Appender.
 func (l detailList) AppendJSON(b []byte) []byte {
 	b = slices.Grow(b, 2048*len(l.Servers)+256)
 	b = append(b, `{"servers":[`...)
-	for i := range l.Servers {
-		b = l.Servers[i].append(comma(b, i))
+	for i, text := range l.Servers {
+		b = append(comma(b, i), text...)
 	}
 	b = append(b, ']')
 	if len(l.Links) > 0 {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -10,8 +11,8 @@ import (
 	"nacre/internal/oslo/httpapi"
 )
 
-// TestDetailListJSON holds what a list of servers writes of itself against encoding/json.
-func TestDetailListJSON(t *testing.T) {
+// TestServerJSON holds what servers and lists of them write of themselves against encoding/json.
+func TestServerJSON(t *testing.T) {
 	at := time.Date(2026, 11, 22, 20, 23, 5, 123456000, time.UTC)
 	odd, text := "a \"quote\", <b>&\\ é \x01\u2028", "plain"
 	full := serverView{ID: "i", Name: odd, Status: "ACTIVE", TenantID: "t", UserID: "u", Metadata: map[string]string{"b": odd, "a": ""}, HostID: "h",
@@ -27,13 +28,18 @@ func TestDetailListJSON(t *testing.T) {
 		Description: show(&odd), Tags: show([]string{"x", odd}), TrustedCerts: show([]string(nil)), ServerGroups: show([]string{})}
 	linked := full
 	linked.Image, linked.Flavor, linked.Groups, linked.Fault, linked.Metadata = "", reference{ID: "1", Links: []link{}}, nil, nil, nil
-	for name, list := range map[string]detailList{
-		"none": {Servers: []serverView{}},
-		"some": {Servers: []serverView{full, {Addresses: map[string][]addressView{}, Links: []link{}}, linked}, Links: []link{{Rel: "next", Href: "x?a=b&c=d"}}},
-	} {
-		want, err := httpapi.Encode(list)
-		if d := cmp.Diff(string(want), string(list.AppendJSON(nil))); err != nil || d != "" {
+	list := detailList{Links: []link{{Rel: "next", Href: "x?a=b&c=d"}}}
+	for name, v := range map[string]serverView{"full": full, "linked": linked, "empty": {Addresses: map[string][]addressView{}, Links: []link{}}} {
+		want, err := httpapi.Encode(v)
+		if d := cmp.Diff(string(want), string(v.append(nil))); err != nil || d != "" {
 			t.Errorf("%s: %v %s", name, err, d)
+		}
+		list.Servers = append(list.Servers, want)
+	}
+	for _, l := range []detailList{list, {Servers: []json.RawMessage{}}} {
+		want, err := httpapi.Encode(l)
+		if d := cmp.Diff(string(want), string(l.AppendJSON(nil))); err != nil || d != "" {
+			t.Error(err, d)
 		}
 	}
 }

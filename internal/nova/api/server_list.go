@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ type briefList struct {
 }
 
 type detailList struct {
-	Servers []serverView `json:"servers"`
-	Links   []link       `json:"servers_links,omitempty"`
+	Servers []json.RawMessage `json:"servers"` // each a serverView
+	Links   []link            `json:"servers_links,omitempty"`
 }
 
 func (a *API) listServers(c *httpapi.Call) (briefList, error) {
@@ -45,7 +46,7 @@ func (a *API) listServers(c *httpapi.Call) (briefList, error) {
 }
 
 func (a *API) listServerDetails(c *httpapi.Call) (detailList, error) {
-	out := detailList{Servers: []serverView{}}
+	out := detailList{Servers: []json.RawMessage{}}
 	q, err := a.serverQuery(c, "detail")
 	if err != nil || q.nothing {
 		return out, err
@@ -58,11 +59,7 @@ func (a *API) listServerDetails(c *httpapi.Call) (detailList, error) {
 	if err != nil {
 		return out, err
 	}
-	out.Servers = make([]serverView, len(list))
-	for i, s := range list {
-		out.Servers[i] = newServerView(c, s, may)
-		serverChanges.Before(c.Version, &out.Servers[i])
-	}
+	out.Servers = a.texts.of(c, list, may)
 	out.Links = a.nextServers(c, "servers/detail", q, list)
 	return out, nil
 }
