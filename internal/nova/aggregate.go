@@ -25,6 +25,19 @@ type Aggregate struct {
 // Zone is the availability zone the aggregate's hosts are in, or "".
 func (a Aggregate) Zone() string { return a.Metadata[ZoneKey] }
 
+// Zones tells the availability zone of every host that is in an aggregate with one.
+func Zones(aggregates []Aggregate) map[string]string {
+	zones := map[string]string{}
+	for _, a := range aggregates {
+		for _, h := range a.Hosts {
+			if _, known := zones[h]; !known && a.Zone() != "" {
+				zones[h] = a.Zone()
+			}
+		}
+	}
+	return zones
+}
+
 // ZoneOf tells the availability zone of a host.
 func ZoneOf(host string, aggregates []Aggregate) string {
 	for _, a := range aggregates {

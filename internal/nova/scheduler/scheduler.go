@@ -38,6 +38,8 @@ type Host struct {
 	Type       string // of the hypervisor
 	Building   int    // servers that are being built on it
 	Capacity   map[string]nova.Capacity
+
+	WaitsForPorts bool // it starts guests paused, to be let run when their ports are ACTIVE
 }
 
 // Account tells for every host that was looked at what spoke against it.
@@ -70,30 +72,32 @@ func (a *Account) Refuse(r Refusal) {
 	a.Refusals = append(a.Refusals, r)
 }
 
-// Rank returns the hosts that pass every check, best first, and the account.
-// chance breaks ties, so that hosts alike fill up evenly; nil keeps the order.
+// Ranked is how many hosts a ranking names.
+const Ranked = 10
+
+// Rank returns the best of the hosts that pass every check, best first, and the
+// account. chance breaks ties, so that hosts alike fill up evenly; nil keeps
+// the order.
 func Rank(r Request, hosts []Host, chance *rand.Rand) ([]Host, Account) {
 	account := Account{Offered: len(hosts)}
-	accepted := make([]Host, 0, len(hosts))
-	for _, h := range hosts {
-		if refusal, refused := firstRefusal(r, h); refused {
+	accepted := make([]*Host, 0, len(hosts))
+	for i := range hosts {
+		if refusal, refused := firstRefusal(&r, &hosts[i]); refused {
 			account.Refuse(refusal)
 			continue
 		}
-		accepted = append(accepted, h)
+		accepted = append(accepted, &hosts[i])
 	}
 	account.Accepted = len(accepted)
-	if chance != nil {
-		chance.Shuffle(len(accepted), func(i, j int) { accepted[i], accepted[j] = accepted[j], accepted[i] })
-	}
-	weigh(accepted)
-	for _, h := range accepted[:min(len(accepted), 10)] {
+	var ranked []Host
+	for _, h := range best(accepted, chance) {
+		ranked = append(ranked, *h)
 		account.Ranking = append(account.Ranking, h.Name)
 	}
-	return accepted, account
+	return ranked, account
 }
 
-func firstRefusal(r Request, h Host) (Refusal, bool) {
+func firstRefusal(r *Request, h *Host) (Refusal, bool) {
 	for _, c := range checks {
 		if r.Force && !c.always {
 			continue
@@ -109,7 +113,7 @@ func firstRefusal(r Request, h Host) (Refusal, bool) {
 type check struct {
 	name   string
 	always bool
-	passes func(r Request, h Host) (wanted, had string, ok bool)
+	passes func(r *Request, h *Host) (wanted, had string, ok bool)
 }
 
 var checks = []check{
@@ -122,28 +126,28 @@ var checks = []check{
 	{"different_host", false, differentHost},
 }
 
-func requestedHost(r Request, h Host) (string, string, bool) {
+func requestedHost(r *Request, h *Host) (string, string, bool) {
 	if r.Host != "" && r.Host != h.Name {
 		return r.Host, h.Name, false
 	}
 	return r.Node, h.Node, r.Node == "" || r.Node == h.Node
 }
 
-func triedBefore(r Request, h Host) (string, string, bool) {
+func triedBefore(r *Request, h *Host) (string, string, bool) {
 	return "a host not tried yet", "failed before", !slices.Contains(r.Avoid, h.Name)
 }
 
-func serviceUp(_ Request, h Host) (string, string, bool) { return "up", "down", h.Up }
+func serviceUp(_ *Request, h *Host) (string, string, bool) { return "up", "down", h.Up }
 
-func serviceEnabled(_ Request, h Host) (string, string, bool) {
+func serviceEnabled(_ *Request, h *Host) (string, string, bool) {
 	return "enabled", strings.TrimSuffix("disabled: "+h.Reason, ": "), !h.Disabled
 }
 
-func zone(r Request, h Host) (string, string, bool) {
+func zone(r *Request, h *Host) (string, string, bool) {
 	return r.Zone, h.Zone, r.Zone == "" || r.Zone == h.Zone
 }
 
-func sameHost(r Request, h Host) (string, string, bool) {
+func sameHost(r *Request, h *Host) (string, string, bool) {
 	ids := hinted(r.Hints["same_host"])
 	for _, id := range ids {
 		if r.HostOf[id] == h.Name {
@@ -153,7 +157,7 @@ func sameHost(r Request, h Host) (string, string, bool) {
 	return "the host of " + strings.Join(ids, ", "), h.Name, len(ids) == 0
 }
 
-func differentHost(r Request, h Host) (string, string, bool) {
+func differentHost(r *Request, h *Host) (string, string, bool) {
 	for _, id := range hinted(r.Hints["different_host"]) {
 		if r.HostOf[id] == h.Name {
 			return "another host than that of " + id, h.Name, false

@@ -82,12 +82,13 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 		} else if err != nil {
 			return fmt.Errorf("claim on %s: %w", best.Host, err)
 		}
+		s.claimed(claimRequest(srv), best.ProviderID)
 		st.Chosen, st.Places = best, st.Places[1:]
 		srv.Host, srv.Node, srv.Zone, srv.TaskState = best.Host, best.Node, best.Zone, nova.Networking
 		return s.recordPlace(ctx, srv, st)
 	}
 	if flow.Attempt(ctx) < s.cfg.MaxAttempts {
-		if err := s.chooseHost(ctx, st); err != nil {
+		if err := s.place(ctx, st, true); err != nil {
 			return err
 		}
 		return flow.Retry(errors.New("every host that was chosen has been filled by others"), time.Millisecond)
@@ -221,7 +222,7 @@ func (s *Service) moveOn(ctx context.Context, st *serverCreate, srv nova.Server)
 		return err
 	}
 	if len(st.Places) == 0 {
-		if err := s.chooseHost(ctx, st); err != nil {
+		if err := s.place(ctx, st, true); err != nil {
 			return err
 		}
 	}

@@ -212,6 +212,9 @@ func (s *Service) allowedServers(ctx context.Context, tx *store.Tx, f nova.Flavo
 				return count, err
 			}
 		}
+		if unlimited(limits, f) {
+			continue
+		}
 		used, err := tx.Usage(ctx, caller.ProjectID, user)
 		if err != nil {
 			return 0, fmt.Errorf("usage of %s: %w", caller.ProjectID, err)
@@ -235,6 +238,16 @@ func onlyOfUser(ctx context.Context, tx *store.Tx, caller auth.Identity, limits 
 		return limits, nil
 	}
 	return nil, nil
+}
+
+// unlimited reports whether nothing that a server uses is limited, so that nothing need be counted.
+func unlimited(limits nova.Limits, f nova.Flavor) bool {
+	for resource := range demand(f) {
+		if limits[resource] != nova.Unlimited {
+			return false
+		}
+	}
+	return true
 }
 
 // demand is what one server uses of each limited resource.

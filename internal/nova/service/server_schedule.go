@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,43 +24,44 @@ const alternates = 4
 // chooseHost ranks the hosts that Placement offers. The account of an attempt
 // in vain is kept for the operator.
 func (s *Service) chooseHost(ctx context.Context, st *serverCreate) error {
+	return s.place(ctx, st, false)
+}
+
+// place finds hosts for a server: by what was read of them a moment ago, unless
+// fresh is set, or that leads nowhere.
+func (s *Service) place(ctx context.Context, st *serverCreate, fresh bool) error {
 	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
-	}
-	ask := claimRequest(srv)
-	candidates, err := s.claims.Candidates(ctx, ask)
-	if err != nil {
-		return fmt.Errorf("candidates: %w", err)
-	}
-	known, err := s.store.HostStates(ctx)
-	if err != nil {
-		return fmt.Errorf("list hosts: %w", err)
 	}
 	req, err := s.schedulerRequest(ctx, srv, st.Tried)
 	if err != nil {
 		return err
 	}
-	hosts, err := s.offered(ctx, candidates, known)
+	ask := claimRequest(srv)
+	o, err := s.offer(ctx, ask, fresh)
 	if err != nil {
 		return err
 	}
-	ranked, account := scheduler.Rank(req, hosts, rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())))
-	account.Hosts = len(known)
-	st.Places = st.Places[:0]
-	waits := map[string]bool{}
-	for _, k := range known {
-		waits[k.Node.ID] = k.Node.WaitsForPorts
+	ranked, account := o.rank(req)
+	if !fresh {
+		ok, err := s.usable(ctx, req, ranked)
+		if err != nil {
+			return err
+		} else if !ok {
+			return s.place(ctx, st, true)
+		}
 	}
+	st.Places = st.Places[:0]
 	for _, h := range ranked[:min(len(ranked), alternates+1)] {
-		st.Places = append(st.Places, place{Host: h.Name, Node: h.Node, ProviderID: h.ProviderID, Zone: h.Zone, Waits: waits[h.ProviderID]})
+		st.Places = append(st.Places, place{Host: h.Name, Node: h.Node, ProviderID: h.ProviderID, Zone: h.Zone, Waits: h.WaitsForPorts})
 	}
 	if len(ranked) > 0 {
 		account.Refusals = account.Refusals[:min(len(account.Refusals), carriedRefusals)]
 		st.Account = &account
 		return nil
 	}
-	s.explainShortage(ctx, &account, ask, known, candidates)
+	s.explainShortage(ctx, &account, ask, o.known, o.candidates)
 	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RecordAccount(ctx, srv.ID, "", account) })
 	if err != nil {
 		s.log.WarnContext(ctx, "scheduling account was not kept", "server", srv.ID, "error", err)
@@ -88,33 +88,6 @@ func (s *Service) schedulerRequest(ctx context.Context, srv nova.Server, tried [
 		return req, fmt.Errorf("hosts of hinted servers: %w", err)
 	}
 	return req, nil
-}
-
-// offered are Placement's candidates as hosts.
-func (s *Service) offered(ctx context.Context, candidates []nova.Candidate, known []store.HostState) ([]scheduler.Host, error) {
-	aggregates, err := s.store.Aggregates(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list aggregates: %w", err)
-	}
-	byProvider := make(map[string]store.HostState, len(known))
-	for _, k := range known {
-		byProvider[k.Node.ID] = k
-	}
-	now := s.clock.Now()
-	var out []scheduler.Host
-	for _, c := range candidates {
-		k, ok := byProvider[c.ProviderID]
-		if !ok {
-			continue // a provider that is no compute node of ours
-		}
-		h := scheduler.Host{Name: k.Node.Host, Node: k.Node.Hostname, ProviderID: c.ProviderID, Type: k.Node.Type,
-			Zone: s.zoneOf(k.Node.Host, aggregates), Up: k.Service.Up(now), Disabled: k.Service.Disabled, Capacity: c.Capacity}
-		if k.Service.DisabledReason != nil {
-			h.Reason = *k.Service.DisabledReason
-		}
-		out = append(out, h)
-	}
-	return out, nil
 }
 
 // explained bounds for how many hosts Placement is asked what they lack.

@@ -159,6 +159,7 @@ type Service struct {
 
 	attaches, detaches flow.Starter[serverInterface] // one of both at a time for each server
 
+	offers    offers
 	plugged   waiters
 	unsettled hostSet       // hosts whose report said something of a server too young to judge
 	synced    chan struct{} // wakes server_sync

@@ -74,13 +74,17 @@ type HostState struct {
 	Service nova.Service
 }
 
-// HostStates lists every compute node with its nova-compute.
+// HostStates lists every compute node with its nova-compute, as far as placing
+// servers needs to know: of the node its ID, names, type and whether it waits
+// for ports, of the process whether it may and can be used.
 func (s *Store) HostStates(ctx context.Context) ([]HostState, error) {
-	nodes, err := db.All(ctx, s.db, computeNodes.Select("deleted_at IS NULL").OrderBy("host", "hypervisor_hostname"))
+	nodes, err := db.Some[nova.Hypervisor](ctx, s.db, computeNodes.Select("deleted_at IS NULL").OrderBy("host", "hypervisor_hostname"),
+		"id", "host", "hypervisor_hostname", "hypervisor_type", "waits_for_ports")
 	if err != nil {
 		return nil, err
 	}
-	procs, err := db.All(ctx, s.db, services.Select("binary_name = 'nova-compute'"))
+	procs, err := db.Some[nova.Service](ctx, s.db, services.Select("binary_name = 'nova-compute'"),
+		"host", "binary_name", "disabled", "disabled_reason", "forced_down", "last_seen_up")
 	if err != nil {
 		return nil, err
 	}

@@ -327,9 +327,9 @@ func (s *Store) ServersDoing(ctx context.Context, t time.Time) ([]nova.Server, e
 		Where("COALESCE(updated_at, created_at) < ?", t).OrderBy("number").Limit(500))
 }
 
-// ServerPlaces counts the live servers of each host, and maps ids to hosts for those asked for.
+// ServerPlaces tells the hosts of those servers that live.
 func (s *Store) ServerPlaces(ctx context.Context, ids []string) (map[string]string, error) {
-	rows, err := db.All(ctx, s.db, servers.Select("deleted_at IS NULL").In("id", ids))
+	rows, err := db.Some[nova.Server](ctx, s.db, servers.Select("deleted_at IS NULL").In("id", ids), "id", "host")
 	out := map[string]string{}
 	for _, row := range rows {
 		out[row.ID] = row.Host

@@ -239,7 +239,9 @@ func TestHostReports(t *testing.T) {
 		}
 		list, err := s.HostStates(ctx)
 		must(t, err)
-		if len(list) != 1 || list[0].Node.VCPUs != 4 || !list[0].Node.WaitsForPorts || list[0].Service.Host != "h1" || !list[0].Service.Up(clock.System.Now()) {
+		node, err := s.Hypervisor(ctx, first.ID)
+		must(t, err)
+		if len(list) != 1 || node.VCPUs != 4 || list[0].Node.ID != first.ID || !list[0].Node.WaitsForPorts || list[0].Service.Host != "h1" || !list[0].Service.Up(clock.System.Now()) {
 			t.Errorf("hosts are %+v", list)
 		}
 		up, err := s.ComputeServices(ctx, []string{"h1", "h2", "h3"})
