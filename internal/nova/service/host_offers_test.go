@@ -38,7 +38,9 @@ func TestOffersAreNotTrusted(t *testing.T) {
 
 // Claims count in the offer of the moment, so that a burst is spread.
 func TestOffersCountClaims(t *testing.T) {
-	room := func() map[string]nova.Capacity { return map[string]nova.Capacity{nova.ClassMemory: {Total: 1000, Ratio: 1}} }
+	room := func() map[string]nova.Capacity {
+		return map[string]nova.Capacity{nova.ClassMemory: {Total: 1000, Ratio: 1}}
+	}
 	o := &offer{hosts: []scheduler.Host{{Name: "a", Up: true, Capacity: room()}, {Name: "b", Up: true, Capacity: room()}}, index: map[string]int{"a": 0, "b": 1}}
 	used := map[string]int{}
 	for range 10 {

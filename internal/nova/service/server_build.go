@@ -52,20 +52,27 @@ type place struct {
 func (s *Service) createFlow() flow.Flow[serverCreate] {
 	return flow.Flow[serverCreate]{Name: "server_create",
 		Steps: []flow.Step[serverCreate]{
-			{Name: "schedule", Do: s.chooseHost},
-			{Name: "claim", Do: s.ensureClaim, Undo: s.releaseClaim},
-			{Name: "ports", Do: s.ensurePorts, Undo: s.deletePorts},
+			{Name: "schedule", Do: s.chooseHost, Light: true},
+			{Name: "claim", Do: s.claim, Undo: s.releaseClaim},
+			{Name: "ports", Do: s.makePorts, Undo: s.deletePorts},
 			{Name: "spawn", Do: s.spawn, Undo: s.destroySpawned, Timeout: s.cfg.SpawnTimeout},
-			{Name: "plug", Do: s.awaitPorts},
+			{Name: "plug", Do: s.awaitPorts, Light: true},
 			{Name: "activate", Do: s.markActive},
 		},
 		Failed: s.markError,
 	}
 }
 
+// atEnd is flow.Done, or flow.Guard where a transaction is not a step's last.
+type atEnd func(context.Context, *db.Tx) error
+
+func (s *Service) claim(ctx context.Context, st *serverCreate) error {
+	return s.ensureClaim(ctx, st, flow.Done)
+}
+
 // ensureClaim takes the best host that still has room, and writes down where
 // the server will be.
-func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
+func (s *Service) ensureClaim(ctx context.Context, st *serverCreate, end atEnd) error {
 	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
@@ -85,7 +92,7 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 		s.claimed(claimRequest(srv), best.ProviderID)
 		st.Chosen, st.Places = best, st.Places[1:]
 		srv.Host, srv.Node, srv.Zone, srv.TaskState = best.Host, best.Node, best.Zone, nova.Networking
-		return s.recordPlace(ctx, srv, st)
+		return s.recordPlace(ctx, srv, st, end)
 	}
 	if flow.Attempt(ctx) < s.cfg.MaxAttempts {
 		if err := s.place(ctx, st, true); err != nil {
@@ -97,27 +104,39 @@ func (s *Service) ensureClaim(ctx context.Context, st *serverCreate) error {
 }
 
 // recordPlace writes down where the server goes, and why.
-func (s *Service) recordPlace(ctx context.Context, srv nova.Server, st *serverCreate) error {
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
-		if st.Account != nil {
-			if err := tx.RecordAccount(ctx, srv.ID, srv.Host, *st.Account); err != nil {
+func (s *Service) recordPlace(ctx context.Context, srv nova.Server, st *serverCreate, end atEnd) error {
+	account := st.Account
+	st.Account = nil
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) (err error) {
+		if account != nil {
+			if err := tx.RecordAccount(ctx, srv.ID, srv.Host, *account); err != nil {
 				return fmt.Errorf("scheduling account: %w", err)
 			}
 		}
-		tx.AfterCommit(func() { st.Account = nil })
 		if st.EventID, err = tx.BeginEvent(ctx, srv.ID, "compute__do_build_and_run_instance", srv.Host); err != nil {
 			return fmt.Errorf("record event: %w", err)
 		}
-		return tx.UpdateServer(ctx, srv, "host", "node", "availability_zone", "task_state")
+		if err := tx.UpdateServer(ctx, srv, "host", "node", "availability_zone", "task_state"); err != nil {
+			return err
+		}
+		return end(ctx, tx.Tx)
 	})
+	if err != nil {
+		st.Account = account
+	}
+	return err
 }
 
 func (s *Service) releaseClaim(ctx context.Context, st *serverCreate) error {
 	return s.claims.Release(ctx, st.ServerID)
 }
 
+func (s *Service) makePorts(ctx context.Context, st *serverCreate) error {
+	return s.ensurePorts(ctx, st, flow.Done)
+}
+
 // ensurePorts makes the server's ports, bound to its host.
-func (s *Service) ensurePorts(ctx context.Context, st *serverCreate) error {
+func (s *Service) ensurePorts(ctx context.Context, st *serverCreate, end atEnd) error {
 	srv, err := s.store.BareServer(ctx, st.ServerID)
 	if err != nil {
 		return flow.Permanent(err)
@@ -126,7 +145,12 @@ func (s *Service) ensurePorts(ctx context.Context, st *serverCreate) error {
 		return aborted(srv, err)
 	}
 	srv.TaskState = nova.Spawning
-	return s.store.UpdateServer(ctx, srv, "network_info", "task_state")
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.UpdateServer(ctx, srv, "network_info", "task_state"); err != nil {
+			return err
+		}
+		return end(ctx, tx.Tx)
+	})
 }
 
 func (s *Service) deletePorts(ctx context.Context, st *serverCreate) error {
@@ -226,10 +250,10 @@ func (s *Service) moveOn(ctx context.Context, st *serverCreate, srv nova.Server)
 			return err
 		}
 	}
-	if err := s.ensureClaim(ctx, st); err != nil {
+	if err := s.ensureClaim(ctx, st, flow.Guard); err != nil {
 		return err
 	}
-	return s.ensurePorts(ctx, st)
+	return s.ensurePorts(ctx, st, flow.Guard)
 }
 
 // destroySpawned goes by the row, which knows of hosts tried since the state was kept.
@@ -286,9 +310,6 @@ func (s *Service) markActive(ctx context.Context, st *serverCreate) error {
 		} else if err != nil {
 			return err
 		}
-		if err := flow.Guard(ctx, tx.Tx); err != nil {
-			return err
-		}
 		now := s.clock.Now()
 		srv.VMState, srv.TaskState, srv.PowerState, srv.LaunchedAt, srv.Fault = nova.Active, nova.NoTask, nova.PowerRunning, &now, nil
 		if srv.RootDeviceName == "" {
@@ -297,8 +318,11 @@ func (s *Service) markActive(ctx context.Context, st *serverCreate) error {
 		if err := tx.UpdateServer(ctx, srv, "vm_state", "task_state", "power_state", "launched_at", "fault", "root_device_name"); err != nil {
 			return err
 		}
+		if err := tx.EndEvent(ctx, st.EventID, store.EventResult{}); err != nil {
+			return err
+		}
 		s.notifyLater(ctx, tx, "compute.instance.create.end", srv)
-		return tx.EndEvent(ctx, st.EventID, store.EventResult{})
+		return flow.Done(ctx, tx.Tx)
 	})
 }
 

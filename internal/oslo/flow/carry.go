@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/trace"
 )
@@ -20,6 +22,8 @@ type carrier struct {
 	def *definition
 	rec *record
 	ses session
+
+	recorded *record // the row as the running step's own transaction wrote it, or nil
 }
 
 // carry runs a claimed flow until it is finished, waits, or is lost.
@@ -33,7 +37,7 @@ func (e *Engine) carry(ctx context.Context, r *record) {
 	if err == nil && r.Step != "" && def.index(r.Step) < 0 {
 		err = fmt.Errorf("flow %s has no step %q: is this an older version?", r.Name, r.Step)
 	}
-	c := &carrier{e, def, r, ses}
+	c := &carrier{e: e, def: def, rec: r, ses: ses}
 	if err != nil {
 		c.wait(ctx, err, e.backoff(int(r.Attempts)))
 		return
@@ -121,9 +125,15 @@ func (c *carrier) doStep(ctx context.Context) bool {
 		span.End(err)
 		return err
 	})
-	if err == nil {
-		c.forward(i)
-		return c.record(ctx)
+	switch {
+	case err == nil && c.recorded != nil:
+		*r = *c.recorded
+		return r.Live != ""
+	case err == nil:
+		c.forward(r, i)
+		return c.def.light[i] && r.Step != "" || c.record(ctx)
+	case r.Cancelled != "": // found by the step's own transaction
+		return c.turn(ctx, &Failure{Step: r.Step, Message: r.Cancelled, Cancel: true})
 	}
 	if c.stopped(ctx, err) {
 		return c.abandon(ctx)
@@ -134,9 +144,28 @@ func (c *carrier) doStep(ctx context.Context) bool {
 	return c.turn(ctx, c.failureOf(ctx, err))
 }
 
+// inStep is Done for step i, which began at that time.
+func (c *carrier) inStep(i int, began time.Time) func(context.Context, *db.Tx) error {
+	return func(ctx context.Context, tx *db.Tx) error {
+		next := *c.rec
+		next.Journal = slices.Clip(next.Journal)
+		next.log(Entry{At: c.e.clock.Now(), Phase: Doing, Step: next.Step, Took: time.Since(began)})
+		c.forward(&next, i)
+		state, err := c.ses.save()
+		if err != nil {
+			return err
+		}
+		next.State = string(state)
+		if err = c.e.write(ctx, tx, &next); errors.Is(err, ErrCancelled) {
+			c.rec.Cancelled = next.Cancelled
+		}
+		tx.AfterCommit(func() { c.recorded = &next })
+		return err
+	}
+}
+
 // forward moves on to the step after i, or to the end.
-func (c *carrier) forward(i int) {
-	r := c.rec
+func (c *carrier) forward(r *record, i int) {
 	r.Attempts, r.Trouble = 0, ""
 	if i+1 < len(c.def.steps) {
 		r.Step = c.def.steps[i+1]
@@ -144,7 +173,7 @@ func (c *carrier) forward(i int) {
 	}
 	r.Step, r.Phase = "", Ending
 	if !c.ses.hasDone() {
-		c.close(Succeeded)
+		c.close(r, Succeeded)
 	}
 }
 
@@ -203,13 +232,13 @@ func (c *carrier) finish(ctx context.Context, end Phase, tell func(context.Conte
 	if err := c.watched(ctx, map[Phase]string{Failed: "failed", Succeeded: "done"}[end], "", tell); err != nil {
 		return c.again(ctx, err)
 	}
-	c.close(end)
+	c.close(c.rec, end)
 	return c.record(ctx)
 }
 
-func (c *carrier) close(end Phase) {
-	c.rec.Phase, c.rec.Live, c.rec.Owner, c.rec.LeaseUntil = end, "", "", time.Time{}
-	c.rec.FinishedAt = c.e.clock.Now()
+func (c *carrier) close(r *record, end Phase) {
+	r.Phase, r.Live, r.Owner, r.LeaseUntil = end, "", "", time.Time{}
+	r.FinishedAt = c.e.clock.Now()
 }
 
 // again is for what must succeed in the end: wait longer each time.
@@ -277,7 +306,7 @@ func (c *carrier) save(ctx context.Context) error {
 		if c.e.dead() {
 			return errDied
 		}
-		err := c.e.write(ctx, c.rec)
+		err := c.e.write(ctx, c.e.db, c.rec)
 		if err == nil || errors.Is(err, ErrLost) || errors.Is(err, ErrCancelled) || try == 5 {
 			return err
 		}
@@ -316,7 +345,12 @@ func (c *carrier) watched(ctx context.Context, step, verb string, fn func(contex
 	point := r.Name + "." + step + "." + verb
 	c.failpoint(point + "before")
 	begin := time.Now()
-	err := safely(context.WithValue(ctx, runKey{}, run{r.ID, r.Fence, r.Attempts}), fn)
+	c.recorded = nil
+	mine := run{id: r.ID, fence: r.Fence, attempt: r.Attempts}
+	if r.Phase == Doing {
+		mine.done = c.inStep(c.def.index(step), begin)
+	}
+	err := safely(context.WithValue(ctx, runKey{}, mine), fn)
 	entry := Entry{At: c.e.clock.Now(), Phase: r.Phase, Step: step, Took: time.Since(begin)}
 	if err != nil {
 		entry.Error = err.Error()

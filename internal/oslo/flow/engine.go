@@ -266,21 +266,24 @@ func (e *Engine) dispatch() {
 		r := e.queue[0]
 		e.queue = e.queue[1:]
 		ctx, cancel := context.WithCancelCause(e.ctx)
-		e.running[r.ID] = &running{live: r.Live, fence: r.Fence, until: r.LeaseUntil, cancel: cancel}
+		mine := &running{live: r.Live, fence: r.Fence, until: r.LeaseUntil, cancel: cancel}
+		e.running[r.ID] = mine
 		e.wg.Go(func() {
 			e.carry(ctx, &r)
 			cancel(nil)
-			e.idle(&r)
+			e.idle(r.ID, mine)
 		})
 	}
 }
 
 // idle is a worker that has nothing to do any more.
-func (e *Engine) idle(r *record) {
+func (e *Engine) idle(id string, was *running) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	full := len(e.running) >= e.workers
-	delete(e.running, r.ID)
+	if e.running[id] == was { // else it waited, and another worker has it already
+		delete(e.running, id)
+	}
 	close(e.finished)
 	e.finished = make(chan struct{})
 	e.dispatch()
@@ -337,7 +340,7 @@ func (e *Engine) keep(ctx context.Context) error {
 func (e *Engine) Wait(ctx context.Context, name, key string) error {
 	for {
 		e.mu.Lock()
-		finished := e.finished
+		finished, inHand := e.finished, maps.Clone(e.running)
 		e.mu.Unlock()
 		last, err := db.One(ctx, e.db, records.Select("name = ? AND resource = ?", name, key).OrderBy("created_at DESC", "live"))
 		if errors.Is(err, db.ErrNoRow) {
@@ -345,7 +348,7 @@ func (e *Engine) Wait(ctx context.Context, name, key string) error {
 		} else if err != nil {
 			return err
 		}
-		if last.Live == "" {
+		if last.Live == "" && inHand[last.ID] == nil {
 			if last.Phase == Failed {
 				return last.failure()
 			}

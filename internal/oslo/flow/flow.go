@@ -10,7 +10,9 @@
 // is told.
 //
 // A lease carries a fencing number that grows with every owner and is checked
-// at each write here; Fence and Guard let steps check it at theirs.
+// at each write here; Fence and Guard let steps check it at theirs. A step that
+// ends with a transaction in the flow's database can be recorded by that very
+// transaction, with Done: one commit instead of two.
 package flow
 
 import (
@@ -39,6 +41,9 @@ type Step[S any] struct {
 	Name     string
 	Do, Undo func(ctx context.Context, s *S) error
 	Timeout  time.Duration // of one Do; 0: none
+	// Light leaves it to the next step's record to tell that this one is done:
+	// after a crash it runs again. For steps whose repetition costs nothing.
+	Light bool
 }
 
 // Points lists the failpoints of the flow in running order: those of its steps,
@@ -124,6 +129,7 @@ type run struct {
 	id      string
 	fence   int64
 	attempt int64
+	done    func(ctx context.Context, tx *db.Tx) error // nil unless a step is done
 }
 
 // Fence is the fencing number of the lease that a step runs under: it grows
@@ -153,10 +159,22 @@ func Guard(ctx context.Context, tx *db.Tx) error {
 	return err
 }
 
+// Done records in a step's own transaction, at its end, that the step is done
+// with the state as it is now. It is Guard too. A step that fails after all is
+// undone all the same.
+func Done(ctx context.Context, tx *db.Tx) error {
+	r, ok := ctx.Value(runKey{}).(run)
+	if !ok || r.done == nil {
+		return Guard(ctx, tx)
+	}
+	return r.done(ctx, tx)
+}
+
 // definition is a Flow without its type parameter.
 type definition struct {
 	name  string
 	steps []string
+	light []bool
 	load  func(state []byte) (session, error)
 }
 
@@ -192,7 +210,7 @@ func define[S any](f Flow[S]) *definition {
 		if d.index(s.Name) >= 0 || s.Name == "" || s.Do == nil {
 			panic(fmt.Sprintf("flow %s: step %q has no name, no Do or is there twice", f.Name, s.Name))
 		}
-		d.steps = append(d.steps, s.Name)
+		d.steps, d.light = append(d.steps, s.Name), append(d.light, s.Light)
 	}
 	d.load = func(state []byte) (session, error) {
 		s := &typedSession[S]{flow: &f}

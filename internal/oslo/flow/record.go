@@ -88,19 +88,19 @@ func (r *record) failure() *Failure {
 
 // write saves what changes while a flow runs; ErrLost if the lease went to
 // somebody else, ErrCancelled if the flow is to be undone instead.
-func (e *Engine) write(ctx context.Context, r *record) error {
+func (e *Engine) write(ctx context.Context, q db.Q, r *record) error {
 	r.UpdatedAt = e.clock.Now()
 	set := `UPDATE nacre_flows SET phase = ?, step = ?, attempts = ?, state = ?, owner = ?, lease_until = ?, due_at = ?,
 		failure = ?, trouble = ?, journal = ?, updated_at = ?, finished_at = ?, live = ? WHERE id = ? AND fence = ?`
 	if r.Failure == "" {
 		set += " AND cancelled = ''"
 	}
-	n, err := db.Exec(ctx, e.db, set, r.Phase, r.Step, r.Attempts, r.State, r.Owner, orNull(r.LeaseUntil), r.DueAt,
+	n, err := db.Exec(ctx, q, set, r.Phase, r.Step, r.Attempts, r.State, r.Owner, orNull(r.LeaseUntil), r.DueAt,
 		r.Failure, r.Trouble, r.Journal, r.UpdatedAt, orNull(r.FinishedAt), orNull(r.Live), r.ID, r.Fence)
 	if err != nil || n == 1 {
 		return err
 	}
-	now, err := db.One(ctx, e.db, records.Select("id = ? AND fence = ?", r.ID, r.Fence))
+	now, err := db.One(ctx, q, records.Select("id = ? AND fence = ?", r.ID, r.Fence))
 	if err == nil && now.Cancelled != "" {
 		r.Cancelled = now.Cancelled
 		return ErrCancelled
@@ -164,7 +164,8 @@ func (e *Engine) renew(ctx context.Context, ids []string, until time.Time) (map[
 		ID    string `bun:"id"`
 		Fence int64  `bun:"fence"`
 	}
-	rows, err := db.Scan[held](ctx, e.db, "SELECT id, fence FROM nacre_flows WHERE owner = ? AND id IN (?)", e.owner, db.List(ids))
+	rows, err := db.Scan[held](ctx, e.db, "SELECT id, fence FROM nacre_flows WHERE (owner = ? OR finished_at IS NOT NULL) AND id IN (?)",
+		e.owner, db.List(ids)) // a flow that a step's own transaction has just finished is not lost
 	ours := make(map[string]int64, len(rows))
 	for _, r := range rows {
 		ours[r.ID] = r.Fence
