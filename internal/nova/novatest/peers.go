@@ -175,6 +175,15 @@ func (n *Networks) VIFs(_ context.Context, s nova.Server) ([]nova.VIF, error) {
 	return out, nil
 }
 
+// VIFsOf is VIFs of several servers.
+func (n *Networks) VIFsOf(ctx context.Context, list []nova.Server) (map[string][]nova.VIF, error) {
+	out := map[string][]nova.VIF{}
+	for _, s := range list {
+		out[s.ID], _ = n.VIFs(ctx, s) // never fails
+	}
+	return out, nil
+}
+
 // PortStates tells the status of each of the server's ports.
 func (n *Networks) PortStates(_ context.Context, serverID string) (map[string]string, error) {
 	n.mu.Lock()

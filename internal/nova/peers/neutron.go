@@ -92,10 +92,10 @@ type portList struct {
 const portFields = "id network_id project_id mac_address device_id status fixed_ips security_groups port_security_enabled " +
 	"binding:host_id binding:vif_type binding:vif_details binding:vnic_type ip_allocation dns_name"
 
-// portsOf reads a server's ports.
-func (c client) portsOf(ctx context.Context, serverID string) ([]portDoc, error) {
+// portsOf reads the ports of servers, at most atOnce.
+func (c client) portsOf(ctx context.Context, serverIDs ...string) ([]portDoc, error) {
 	var doc portList
-	if err := c.call(ctx, "GET", "ports", fields(values("device_id", serverID), portFields), nil, &doc); err != nil {
+	if err := c.call(ctx, "GET", "ports", fields(each(values(), "device_id", serverIDs), portFields), nil, &doc); err != nil {
 		return nil, fmt.Errorf("neutron: %w", err)
 	}
 	return doc.Ports, nil
@@ -255,14 +255,41 @@ func (c client) dropPort(ctx context.Context, id string, keep bool) error {
 // VIFs reads the server's ports with their floating addresses. The order is
 // that of s.NetworkInfo, whose tags are kept; ports that are new come last.
 func (n *Neutron) VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error) {
+	all, err := n.VIFsOf(ctx, []nova.Server{s})
+	return all[s.ID], err
+}
+
+// VIFsOf is VIFs of several servers, by ID.
+func (n *Neutron) VIFsOf(ctx context.Context, list []nova.Server) (map[string][]nova.VIF, error) {
 	c, err := n.own(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ports, err := c.portsOf(ctx, s.ID)
-	if err != nil || len(ports) == 0 {
-		return nil, err
+	out := make(map[string][]nova.VIF, len(list))
+	for part := range slices.Chunk(list, atOnce) {
+		ids := make([]string, len(part))
+		for i, s := range part {
+			ids[i] = s.ID
+		}
+		ports, err := c.portsOf(ctx, ids...)
+		if err != nil {
+			return nil, err
+		}
+		floating, err := c.floating(ctx, ports)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range part {
+			own := slices.DeleteFunc(slices.Clone(ports), func(p portDoc) bool { return p.DeviceID != s.ID })
+			if out[s.ID], err = n.vifsOf(ctx, c, s, own, floating); err != nil {
+				return nil, err
+			}
+		}
 	}
+	return out, nil
+}
+
+func (n *Neutron) vifsOf(ctx context.Context, c client, s nova.Server, ports []portDoc, floating map[string][]string) (out []nova.VIF, err error) {
 	at := func(p portDoc) int {
 		i := slices.IndexFunc(s.NetworkInfo, func(v nova.VIF) bool { return v.PortID == p.ID })
 		if i < 0 {
@@ -271,11 +298,6 @@ func (n *Neutron) VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error) {
 		return i
 	}
 	slices.SortStableFunc(ports, func(a, b portDoc) int { return at(a) - at(b) })
-	floating, err := c.floating(ctx, ports)
-	if err != nil {
-		return nil, err
-	}
-	var out []nova.VIF
 	for _, p := range ports {
 		v, err := n.vif(ctx, c, p)
 		if err != nil {
@@ -294,26 +316,28 @@ func (n *Neutron) VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error) {
 
 // floating maps "port fixed-address" to floating addresses.
 func (c client) floating(ctx context.Context, ports []portDoc) (map[string][]string, error) {
-	query := url.Values{}
-	for _, p := range ports {
-		query.Add("port_id", p.ID)
-	}
-	var doc struct {
-		FloatingIPs []struct {
-			PortID   string `json:"port_id"`
-			Fixed    string `json:"fixed_ip_address"`
-			Floating string `json:"floating_ip_address"`
-		} `json:"floatingips"`
-	}
-	err := c.call(ctx, "GET", "floatingips", query, nil, &doc)
-	if status(err) == 404 {
-		return nil, nil // no router service
-	} else if err != nil {
-		return nil, fmt.Errorf("neutron: %w", err)
-	}
 	out := map[string][]string{}
-	for _, f := range doc.FloatingIPs {
-		out[f.PortID+" "+f.Fixed] = append(out[f.PortID+" "+f.Fixed], f.Floating)
+	for part := range slices.Chunk(ports, atOnce) {
+		query := url.Values{}
+		for _, p := range part {
+			query.Add("port_id", p.ID)
+		}
+		var doc struct {
+			FloatingIPs []struct {
+				PortID   string `json:"port_id"`
+				Fixed    string `json:"fixed_ip_address"`
+				Floating string `json:"floating_ip_address"`
+			} `json:"floatingips"`
+		}
+		err := c.call(ctx, "GET", "floatingips", query, nil, &doc)
+		if status(err) == 404 {
+			return nil, nil // no router service
+		} else if err != nil {
+			return nil, fmt.Errorf("neutron: %w", err)
+		}
+		for _, f := range doc.FloatingIPs {
+			out[f.PortID+" "+f.Fixed] = append(out[f.PortID+" "+f.Fixed], f.Floating)
+		}
 	}
 	return out, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"nacre/internal/nova"
@@ -34,16 +35,14 @@ func (s *Service) syncClaimsOf(ctx context.Context, n nova.Hypervisor) error {
 	if err != nil {
 		return err
 	}
+	deleted, err := s.store.DeletedServers(ctx, consumers) // others are somebody else's: a migration, another service
+	if err != nil {
+		return err
+	}
 	has := make(map[string]bool, len(consumers))
 	for _, id := range consumers {
 		has[id] = true
-		srv, err := s.store.AnyServer(ctx, id)
-		if errors.Is(err, db.ErrNoRow) {
-			continue // somebody else's: a migration, another service
-		} else if err != nil {
-			return err
-		}
-		if srv.Deleted() && s.clock.Now().Sub(*srv.DeletedAt) > claimGrace {
+		if at := deleted[id]; !at.IsZero() && s.clock.Now().Sub(at) > claimGrace {
 			s.log.WarnContext(ctx, "a claim outlived its server", "server", id, "host", n.Host)
 			if err := s.claims.Release(ctx, id); err != nil {
 				return err
@@ -64,15 +63,38 @@ func (s *Service) syncClaimsOf(ctx context.Context, n nova.Hypervisor) error {
 	return nil
 }
 
-// syncNetworks reads every launched server's ports afresh, as events may be lost.
+// networksAtOnce is how many servers' ports are compared at a time.
+const networksAtOnce = 100
+
+// syncNetworks compares every launched server's ports with Neutron's, as events may be lost.
 func (s *Service) syncNetworks(ctx context.Context) error {
 	ctx = asSystem(ctx)
-	rows, err := s.store.BareServers(ctx, nova.ServerFilter{}, db.Page{})
+	for page := (db.Page{Limit: networksAtOnce}); ctx.Err() == nil; {
+		rows, err := s.store.BareServers(ctx, nova.ServerFilter{}, page)
+		if errors.Is(err, db.ErrNoMarker) {
+			return nil // the last one is gone; the next round comes by again
+		} else if err != nil {
+			return fmt.Errorf("list servers: %w", err)
+		}
+		if err := s.syncNetworksOf(ctx, rows); err != nil || len(rows) < networksAtOnce {
+			return err
+		}
+		page.Marker = rows[len(rows)-1].ID
+	}
+	return nil
+}
+
+func (s *Service) syncNetworksOf(ctx context.Context, rows []nova.Server) error {
+	rows = slices.DeleteFunc(slices.Clone(rows), func(srv nova.Server) bool { return srv.LaunchedAt == nil || srv.TaskState != nova.NoTask })
+	if len(rows) == 0 {
+		return nil
+	}
+	now, err := s.networks.VIFsOf(ctx, rows)
 	if err != nil {
-		return fmt.Errorf("list servers: %w", err)
+		return fmt.Errorf("ports of servers: %w", err)
 	}
 	for _, srv := range rows {
-		if srv.LaunchedAt == nil || srv.TaskState != nova.NoTask || ctx.Err() != nil {
+		if sameVIFs(srv.NetworkInfo, now[srv.ID]) {
 			continue
 		}
 		if err := s.RefreshNetworks(ctx, srv); err != nil {

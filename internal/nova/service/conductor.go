@@ -49,6 +49,7 @@ func (s *Service) methods() messaging.Methods {
 func (s *Service) Loops() []loop.Loop {
 	return []loop.Loop{
 		{Name: "conductor_heartbeat", Every: rpcapi.HeartbeatEvery, Run: s.beat},
+		{Name: "heartbeats", Every: time.Second, Run: s.writeBeats},
 		{Name: "server_sync", Every: 15 * time.Second, Wake: s.synced, Run: s.syncServers},
 		{Name: "network_sync", Every: 10 * time.Minute, Run: s.syncNetworks},
 		{Name: "claim_sync", Every: 10 * time.Minute, Run: s.syncClaims},
@@ -86,8 +87,9 @@ func (s *Service) portChanged(_ context.Context, e rpcapi.PortEvent) (rpcapi.Don
 	return rpcapi.Done{}, nil
 }
 
-func (s *Service) heartbeat(ctx context.Context, r rpcapi.HeartbeatRequest) (rpcapi.Done, error) {
-	return rpcapi.Done{}, s.store.Heartbeat(ctx, r.Host, r.Binary)
+func (s *Service) heartbeat(_ context.Context, r rpcapi.HeartbeatRequest) (rpcapi.Done, error) {
+	s.beats.add(r.Binary, r.Host)
+	return rpcapi.Done{}, nil
 }
 
 // computeReport takes in the whole truth about a host.
@@ -95,12 +97,15 @@ func (s *Service) computeReport(ctx context.Context, r rpcapi.HostReport) (rpcap
 	if r.Host == "" || r.Node == "" {
 		return rpcapi.HostReportReply{}, errors.New("a report without host or node")
 	}
-	if err := s.store.Heartbeat(ctx, r.Host, "nova-compute"); err != nil {
-		return rpcapi.HostReportReply{}, fmt.Errorf("heartbeat: %w", err)
-	}
-	node, _, err := s.store.ReportHypervisor(ctx, hypervisor(r))
+	node, fresh, err := s.store.ReportHypervisor(ctx, hypervisor(r))
 	if err != nil {
 		return rpcapi.HostReportReply{}, fmt.Errorf("report: %w", err)
+	}
+	s.beats.add(computeBinary, r.Host)
+	if fresh {
+		if err := s.store.Heartbeat(ctx, r.Host, computeBinary); err != nil {
+			return rpcapi.HostReportReply{}, fmt.Errorf("heartbeat: %w", err)
+		}
 	}
 	if err := s.claims.EnsureProvider(ctx, s.inventory(node)); err != nil {
 		return rpcapi.HostReportReply{}, fmt.Errorf("resource provider of %s: %w", r.Host, err)

@@ -131,7 +131,7 @@ func skipMissing(err error) error {
 // syncHost compares a host's guests with the servers that are meant to be there.
 func (s *Service) syncHost(ctx context.Context, host string, guests []rpcapi.GuestState) error {
 	ctx = asSystem(ctx)
-	rows, err := s.store.BareServers(ctx, nova.ServerFilter{Host: host}, db.Page{})
+	rows, err := s.store.HostServers(ctx, host)
 	if err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (s *Service) syncHost(ctx context.Context, host string, guests []rpcapi.Gue
 // syncGuest compares one guest that has just changed.
 func (s *Service) syncGuest(ctx context.Context, host string, g rpcapi.GuestState) error {
 	ctx = asSystem(ctx)
-	srv, err := s.store.Server(ctx, g.ID)
+	srv, err := s.store.ServerState(ctx, g.ID)
 	if errors.Is(err, db.ErrNoRow) || err == nil && srv.Host != host {
 		return nil // the next complete report judges strangers
 	} else if err != nil {

@@ -36,6 +36,8 @@ type Networks interface {
 	DeletePort(ctx context.Context, portID string, keep bool) error
 	// VIFs reads the server's ports afresh; s.NetworkInfo gives their order.
 	VIFs(ctx context.Context, s nova.Server) ([]nova.VIF, error)
+	// VIFsOf is VIFs of several servers, by ID.
+	VIFsOf(ctx context.Context, list []nova.Server) (map[string][]nova.VIF, error)
 	// PortStates tells "ACTIVE", "DOWN", "BUILD" or "ERROR" for each of the server's ports.
 	PortStates(ctx context.Context, serverID string) (map[string]string, error)
 	// SecurityGroups lists the groups on each server's ports, as the caller, with their rules if asked.
@@ -160,6 +162,7 @@ type Service struct {
 	attaches, detaches flow.Starter[serverInterface] // one of both at a time for each server
 
 	offers    offers
+	beats     beats
 	plugged   waiters
 	unsettled hostSet       // hosts whose report said something of a server too young to judge
 	synced    chan struct{} // wakes server_sync

@@ -31,6 +31,12 @@ func (s *Store) Heartbeat(ctx context.Context, host, binary string) error {
 	})
 }
 
+// Heartbeats records that a process lives on each of the hosts, and tells whether all had a row.
+func (s *Store) Heartbeats(ctx context.Context, binary string, hosts []string) (all bool, err error) {
+	n, err := db.Exec(ctx, s.db, "UPDATE services SET last_seen_up = ? WHERE binary_name = ? AND host IN (?)", s.clock.Now(), binary, db.List(hosts))
+	return int(n) == len(hosts), err
+}
+
 // nextNumber counts a table's rows up, one transaction after another.
 func (tx *Tx) nextNumber(ctx context.Context, table string) (int64, error) {
 	if err := db.Lock(ctx, tx.Tx, "number "+table); err != nil {

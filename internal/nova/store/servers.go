@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -325,6 +326,44 @@ func (tx *Tx) SetNetworkInfo(ctx context.Context, srv nova.Server) error {
 func (s *Store) ServersDoing(ctx context.Context, t time.Time) ([]nova.Server, error) {
 	return db.All(ctx, s.db, servers.Select("deleted_at IS NULL AND (task_state <> '' OR vm_state = ?)", nova.Building).
 		Where("COALESCE(updated_at, created_at) < ?", t).OrderBy("number").Limit(500))
+}
+
+// stateColumns are what a server is compared with its guest by.
+var stateColumns = []string{"id", "host", "vm_state", "task_state", "power_state", "created_at", "updated_at", "launched_at"}
+
+// HostServers lists the live servers of a host, of each no more than its states and their times.
+func (s *Store) HostServers(ctx context.Context, host string) ([]nova.Server, error) {
+	return db.Some[nova.Server](ctx, s.db, servers.Select("host = ? AND deleted_at IS NULL", host), stateColumns...)
+}
+
+// ServerState is one server as HostServers lists it. db.ErrNoRow.
+func (s *Store) ServerState(ctx context.Context, id string) (nova.Server, error) {
+	rows, err := db.Some[nova.Server](ctx, s.db, servers.Select("id = ? AND deleted_at IS NULL", id), stateColumns...)
+	switch {
+	case err != nil:
+		return nova.Server{}, err
+	case len(rows) == 0:
+		return nova.Server{}, db.ErrNoRow
+	}
+	return rows[0], nil
+}
+
+// DeletedServers tells, of those IDs that are or were a server's, when it was deleted; the zero time is not at all.
+func (s *Store) DeletedServers(ctx context.Context, ids []string) (map[string]time.Time, error) {
+	out := make(map[string]time.Time, len(ids))
+	for part := range slices.Chunk(ids, atOnce) {
+		rows, err := db.Some[nova.Server](ctx, s.db, servers.Select("").In("id", part), "id", "deleted_at")
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			out[row.ID] = time.Time{}
+			if row.DeletedAt != nil {
+				out[row.ID] = *row.DeletedAt
+			}
+		}
+	}
+	return out, nil
 }
 
 // ServerPlaces tells the hosts of those servers that live.
