@@ -52,6 +52,8 @@ func TestBoot(t *testing.T) {
 	u.Sub("neighbours reach each other, strangers do not", u.neighbours)
 	u.Sub("what no group allows is not let in", u.groups)
 	u.Sub("a foreign address is not heard", u.spoofing)
+	u.Sub("the screen is seen", u.console)
+	u.Sub("the guest obeys", u.obedience)
 	u.Sub("restart keeps guests", u.restart)
 	u.Sub("nothing is left", func(t *testing.T) {
 		u.me.Script("server delete --wait one two", "floating ip delete "+u.ip, "router unset --external-gateway r1", "router remove subnet r1 sub1",

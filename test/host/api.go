@@ -27,10 +27,16 @@ type API struct {
 // ErrAway says that the cloud did not answer.
 var ErrAway = errors.New("the cloud does not answer")
 
+// HTTP is a client on the machine.
+func (h *Host) HTTP() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: h.dial, DisableKeepAlives: true}}
+}
+
 // API makes a caller. Its token outlives restarts of the cloud.
 func (h *Host) API() *API {
 	h.t.Helper()
-	a := &API{h: h, client: &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DialContext: h.dial, DisableKeepAlives: true}}}
+	a := &API{h: h, client: h.HTTP()}
+	a.client.Timeout = 2 * time.Minute
 	body := map[string]any{"auth": map[string]any{"scope": map[string]any{"project": map[string]any{"name": "admin", "domain": map[string]string{"id": "default"}}},
 		"identity": map[string]any{"methods": []string{"password"}, "password": map[string]any{"user": map[string]any{
 			"name": "admin", "password": adminPassword, "domain": map[string]string{"id": "default"}}}}}}
