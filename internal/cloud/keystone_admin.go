@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"nacre/internal/keystone/service"
@@ -155,7 +154,8 @@ func (a KeystoneAdmin) Doctor(ctx context.Context) ([]Problem, error) {
 
 // keyProblems looks at the repositories that the configuration needs.
 func (a KeystoneAdmin) keyProblems() (problems []Problem) {
-	needed, setup := []string{receiptKeys}, map[string]string{receiptKeys: "fernet-setup", tokenKeys: "fernet-setup", jwsKeys: "jws-setup"}
+	needed := []string{receiptKeys, credentialKeys}
+	setup := map[string]string{receiptKeys: "fernet-setup", tokenKeys: "fernet-setup", credentialKeys: "credential-setup", jwsKeys: "jws-setup"}
 	switch a.env.Config.TokenProvider {
 	case "fernet":
 		needed = append(needed, tokenKeys)
@@ -196,15 +196,18 @@ func (a KeystoneAdmin) fernetProblems(name string) []Problem {
 	return nil
 }
 
-// sharedKeys looks for keys that seal both tokens and receipts.
-func (a KeystoneAdmin) sharedKeys() []Problem {
-	tokens, _, err1 := token.Inspect(a.dir(tokenKeys))
-	receipts, _, err2 := token.Inspect(a.dir(receiptKeys))
-	if err1 != nil || err2 != nil {
-		return nil // told already, or not needed
+// sharedKeys looks for keys that serve two purposes.
+func (a KeystoneAdmin) sharedKeys() (problems []Problem) {
+	used := map[token.Key]string{}
+	for _, name := range []string{tokenKeys, receiptKeys, credentialKeys} {
+		keys, _, _ := token.Inspect(a.dir(name)) // what is wrong with them was told
+		for _, k := range keys {
+			if other := used[k]; other != "" && other != name {
+				problems = append(problems, Problem{What: fmt.Sprintf("%s and %s share a key", a.dir(other), a.dir(name)),
+					Fix: "rotate the keys until they do not"})
+			}
+			used[k] = name
+		}
 	}
-	if slices.ContainsFunc(tokens, func(k token.Key) bool { return slices.Contains(receipts, k) }) {
-		return []Problem{{What: "tokens and receipts share a key", Fix: "empty " + a.dir(receiptKeys) + " and nacre admin keystone fernet-setup"}}
-	}
-	return nil
+	return problems
 }

@@ -6,6 +6,7 @@ import "net/url"
 const (
 	MethodPassword              = "password"
 	MethodToken                 = "token"
+	MethodTOTP                  = "totp"
 	MethodOAuth1                = "oauth1"
 	MethodApplicationCredential = "application_credential"
 )
@@ -25,6 +26,12 @@ type PasswordProof struct {
 
 // TokenProof goes with MethodToken.
 type TokenProof struct{ ID string }
+
+// TOTPProof goes with MethodTOTP.
+type TOTPProof struct {
+	User     Ref
+	Passcode string
+}
 
 // WithPassword are the credentials of one who gives a password.
 func WithPassword(user Ref, password string) Credentials {

@@ -8,6 +8,9 @@ import (
 // CredentialEC2 is the type of credentials that EC2 and S3 requests are signed with.
 const CredentialEC2 = "ec2"
 
+// CredentialTOTP is the type of credentials that passcodes are made from.
+const CredentialTOTP = "totp"
+
 // Credential is a secret of a user that the service keeps for others: an EC2
 // key pair, the seed of a TOTP device, a certificate.
 type Credential struct {

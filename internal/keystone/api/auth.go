@@ -78,6 +78,7 @@ type methodBody func(c *httpapi.Call, text json.RawMessage) (any, error)
 var methodBodies = map[string]methodBody{
 	keystone.MethodPassword:              readPassword,
 	keystone.MethodToken:                 readToken,
+	keystone.MethodTOTP:                  readTOTP,
 	keystone.MethodOAuth1:                readOAuth1,
 	keystone.MethodApplicationCredential: readApplicationCredential,
 }

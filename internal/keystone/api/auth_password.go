@@ -11,6 +11,7 @@ import (
 type methodUser struct {
 	refBody
 	Password string `json:"password"`
+	Passcode string `json:"passcode"`
 }
 
 // who is the user that the body of a method names.

@@ -59,6 +59,7 @@ func (s *Service) provers() map[string]prover {
 	return map[string]prover{
 		keystone.MethodPassword:              by(s.provePassword),
 		keystone.MethodToken:                 by(s.proveToken),
+		keystone.MethodTOTP:                  by(s.proveTOTP),
 		keystone.MethodOAuth1:                by(s.proveOAuth1),
 		keystone.MethodApplicationCredential: by(s.proveApplicationCredential),
 	}

@@ -36,6 +36,7 @@ type Config struct {
 	Expiration         time.Duration // [token] expiration; default 1 h
 	AllowExpired       time.Duration // [token] allow_expired_window; default 48 h
 	ReceiptExpiration  time.Duration // [receipt] expiration; default 5 min
+	PasscodeWindows    int           // whose TOTP passcodes are good, the current and those before; [totp] included_previous_windows + 1; default 2
 	NoRescope          bool          // not [token] allow_rescope_scoped_token
 	Methods            []string      // [auth] methods; default token.DefaultMethods
 	PasswordHashRounds int           // [identity] password_hash_rounds; default 12
@@ -103,6 +104,9 @@ func New(d Deps) *Service {
 	}
 	if c.AllowExpired == 0 {
 		c.AllowExpired = DefaultAllowExpired
+	}
+	if c.PasscodeWindows == 0 {
+		c.PasscodeWindows = 2
 	}
 	if c.ReceiptExpiration == 0 {
 		c.ReceiptExpiration = 5 * time.Minute

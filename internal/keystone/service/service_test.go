@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -36,11 +37,14 @@ type world struct {
 	role    keystone.Role
 }
 
+// offered are the methods of authentication of a world.
+var offered = append(slices.Clone(token.DefaultMethods), keystone.MethodTOTP)
+
 func newWorld(t testing.TB, d *db.DB, options ...func(*service.Config)) *world {
 	t.Helper()
 	dir, receiptDir := t.TempDir(), t.TempDir()
 	w := &world{clock: &tick{time.Date(2026, 1, 2, 3, 4, 5, 600000, time.UTC)}}
-	config := service.Config{PasswordHashRounds: 4}
+	config := service.Config{PasswordHashRounds: 4, Methods: offered}
 	for _, set := range options {
 		set(&config)
 	}
@@ -57,8 +61,8 @@ func newWorld(t testing.TB, d *db.DB, options ...func(*service.Config)) *world {
 		if err != nil {
 			t.Fatal(err)
 		}
-		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil),
-			Receipts: token.NewReceipts(receiptKeys, nil), CredentialKeys: credentialKeys, Clock: w.clock, Config: config})
+		*s = service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, offered),
+			Receipts: token.NewReceipts(receiptKeys, offered), CredentialKeys: credentialKeys, Clock: w.clock, Config: config})
 	}
 	w.must(t, w.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "secret"}))
 	ctx := t.Context()

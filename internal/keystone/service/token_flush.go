@@ -18,7 +18,10 @@ func (s *Service) flushTokens(ctx context.Context) error {
 	if n > 0 {
 		slog.InfoContext(ctx, "stored tokens flushed", "tokens", n)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return s.store.FlushPasscodes(ctx, s.clock.Now().Unix()/passcodePeriod-int64(s.cfg.PasscodeWindows))
 }
 
 // FlushTokens forgets stored tokens that nobody can use any more; it says how many.
