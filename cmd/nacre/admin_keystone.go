@@ -53,6 +53,7 @@ func adminKeystoneCommand(o *upOptions) *cobra.Command {
 	adminKeystoneDerived(on)
 	on("doctor", "Say what is wrong with the identity service, and what to do", adminKeystoneDoctor)
 	adminKeystoneBootstrap(on)
+	cmd.AddCommand(mappingEngineCommand())
 	return cmd
 }
 

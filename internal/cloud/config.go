@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"nacre/internal/keystone/sso"
 	"nacre/internal/keystone/token"
 	"nacre/internal/oslo/config"
 )
@@ -47,6 +48,7 @@ type Config struct {
 	TokenProvider      string        `yaml:"token_provider"`       // fernet, jws or uuid, [token] provider
 	TokenStore         string        `yaml:"token_store"`          // where uuid tokens are kept: sql, or memcached://host:port,host:port
 	AuthMethods        []string      `yaml:"auth_methods"`         // by which users may authenticate, [auth] methods; clouds that share Fernet keys need the same
+	Federation         sso.Config    `yaml:"federation"`           // identity providers, and clouds that trust this one
 
 	Keystone KeystoneOptions `yaml:"keystone"`
 }
@@ -96,6 +98,14 @@ func (c *Config) Check() error {
 	}
 	if c.TokenStore != "sql" && len(c.memcached()) == 0 {
 		errs = append(errs, fmt.Errorf("token_store: %q is neither sql nor memcached://host:port", c.TokenStore))
+	}
+	if err := c.Federation.Check(); err != nil {
+		errs = append(errs, err)
+	}
+	for _, protocol := range c.Federation.Protocols() { // whoever configured one wants it offered
+		if !slices.Contains(c.AuthMethods, protocol) {
+			c.AuthMethods = append(c.AuthMethods, protocol)
+		}
 	}
 	if len(c.AuthMethods) == 0 {
 		errs = append(errs, errors.New("auth_methods is empty: nobody could authenticate"))

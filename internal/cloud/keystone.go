@@ -10,6 +10,7 @@ import (
 
 	"nacre/internal/keystone/api"
 	"nacre/internal/keystone/service"
+	"nacre/internal/keystone/sso"
 	"nacre/internal/keystone/store"
 	"nacre/internal/keystone/token"
 	"nacre/internal/keystone/token/memcached"
@@ -52,7 +53,11 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if err != nil {
 		return identity{}, errors.Join(err, end())
 	}
-	return identity{service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets,
+	parties, err := federation(env)
+	if err != nil {
+		return identity{}, errors.Join(err, end())
+	}
+	return identity{service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
 			PasswordHashRounds: env.Config.PasswordHashRounds})}), end}, nil
@@ -115,6 +120,23 @@ func (e *Env) keyDir(name string) (string, error) {
 		return "", fmt.Errorf("keys: %w", err)
 	}
 	return dir, nil
+}
+
+// federation is with whom this cloud is in federation, with keys of its own.
+func federation(env *Env) (*sso.Parties, error) {
+	dir, err := env.keyDir("federation")
+	if err != nil {
+		return nil, err
+	}
+	key, err := sso.SealKey(filepath.Join(dir, "login.key"))
+	if err != nil {
+		return nil, err
+	}
+	c := env.Config.Federation
+	if c.PublicURL == "" {
+		c.PublicURL = env.URL(keystoneEntry.Port) + keystoneEntry.Path
+	}
+	return sso.New(c, key, dir, env.Clock)
 }
 
 // bootstrap lists what identity must know of this cloud.

@@ -9,6 +9,7 @@ const (
 	MethodTOTP                  = "totp"
 	MethodOAuth1                = "oauth1"
 	MethodApplicationCredential = "application_credential"
+	MethodMapped                = "mapped" // what an identity provider says, by a protocol of any name
 )
 
 // Credentials are what a client proves its identity with.
@@ -52,4 +53,15 @@ type OAuthProof struct {
 	Authorization string // the header
 	URL           *url.URL
 	ProjectID     string // the header Requested-Project-Id
+}
+
+// MappedProof goes with MethodMapped and with the protocols of identity
+// providers: what one of them says of the user, verified.
+type MappedProof struct {
+	IdentityProvider string
+	Protocol         string
+	Issuer           string // as the assertion was signed by; "" if a proxy vouches for it
+	Assertion        map[string][]string
+
+	TokenID string // instead: of a federated user
 }

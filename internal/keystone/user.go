@@ -17,6 +17,7 @@ type User struct {
 	Options          map[string]any `bun:"options"`
 	Extra            map[string]any `bun:"extra"` // attributes of the client's own, description among them
 	CreatedAt        time.Time      `bun:"created_at"`
+	DisplayName      string         `bun:"display_name"` // of a federated user; it need not be unique
 }
 
 // Group is a set of users that roles can be granted to.

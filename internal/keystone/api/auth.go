@@ -102,7 +102,11 @@ func (a *API) credentials(c *httpapi.Call, identity map[string]json.RawMessage) 
 	}
 	cred.Proofs = map[string]any{}
 	for _, m := range cred.Methods {
-		if cred.Proofs[m], err = methodBodies[m](c, identity[m]); err != nil {
+		read := methodBodies[m]
+		if read == nil { // a protocol of identity providers
+			read = a.mappedBody()
+		}
+		if cred.Proofs[m], err = read(c, identity[m]); err != nil {
 			return cred, err
 		}
 	}
@@ -202,12 +206,12 @@ func (a *API) authCatalog(c *httpapi.Call) (view, error) {
 }
 
 func (a *API) authProjects(c *httpapi.Call) (view, error) {
-	rows, err := a.svc.ProjectsOfUser(c.Ctx(), c.Caller.UserID)
+	rows, err := a.svc.ProjectsOfUser(c.Ctx(), c.Caller.UserID, c.Caller.GroupIDs...)
 	return list(c, "projects", rows, projectView), err
 }
 
 func (a *API) authDomains(c *httpapi.Call) (view, error) {
-	rows, err := a.svc.DomainsOfUser(c.Ctx(), c.Caller.UserID)
+	rows, err := a.svc.DomainsOfUser(c.Ctx(), c.Caller.UserID, c.Caller.GroupIDs...)
 	return list(c, "domains", rows, domainView), err
 }
 

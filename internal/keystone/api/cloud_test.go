@@ -34,10 +34,16 @@ func newCloud(t testing.TB, options ...func(*service.Config)) *cloud {
 
 func newCloudOn(t testing.TB, d *db.DB, options ...func(*service.Config)) *cloud {
 	t.Helper()
-	config := service.Config{PasswordHashRounds: 4}
+	deps := service.Deps{Store: store.New(d)}
 	for _, set := range options {
-		set(&config)
+		set(&deps.Config)
 	}
+	return newCloudWith(t, deps)
+}
+
+// newCloudWith takes what a test cares about; the rest is made.
+func newCloudWith(t testing.TB, deps service.Deps) *cloud {
+	t.Helper()
 	keys, err := token.OpenRepository(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -50,8 +56,10 @@ func newCloudOn(t testing.TB, d *db.DB, options ...func(*service.Config)) *cloud
 	if err != nil {
 		t.Fatal(err)
 	}
-	svc := service.New(service.Deps{Store: store.New(d), Tokens: token.NewFernet(keys, nil), Receipts: token.NewReceipts(receiptKeys, nil),
-		CredentialKeys: credentialKeys, Config: config})
+	deps.Tokens, deps.Receipts = token.NewFernet(keys, deps.Config.Methods), token.NewReceipts(receiptKeys, deps.Config.Methods)
+	deps.Config.PasswordHashRounds = 4
+	deps.CredentialKeys = credentialKeys
+	svc := service.New(deps)
 	at := func(name, typ, url string) service.BootstrapService {
 		return service.BootstrapService{Name: name, Type: typ, Public: url, Internal: url, Admin: url}
 	}

@@ -123,7 +123,22 @@ func (a *API) tokenAnswer(c *httpapi.Call, t keystone.Token) (tokenAnswer, error
 		}
 		v["catalog"] = catalog
 	}
+	trusting, err := a.svc.TrustingClouds(c.Ctx())
+	if err != nil {
+		return tokenAnswer{}, err
+	}
+	if len(trusting) > 0 {
+		v["service_providers"] = trustingViews(trusting)
+	}
 	return tokenAnswer{v, t.ID}, nil
+}
+
+func trustingViews(ps []keystone.ServiceProvider) []view {
+	views := make([]view, len(ps))
+	for i, p := range ps {
+		views[i] = view{"id": p.ID, "auth_url": p.AuthURL, "sp_url": p.SPURL}
+	}
+	return views
 }
 
 func tokenView(t keystone.Token) view {

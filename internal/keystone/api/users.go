@@ -81,7 +81,7 @@ func passwordExpiry(u keystone.User) any {
 // userFilters reads the conditions that a list of users can have. The date has
 // its operator before it: lt:2016-11-06T15:32:17Z.
 func userFilters(c *httpapi.Call) (keystone.Filters, error) {
-	fs := keystone.NewFilters(c.Query, "domain_id", "enabled", "name")
+	fs := keystone.NewFilters(c.Query, "domain_id", "enabled", "name", "idp_id", "protocol_id", "unique_id")
 	for _, text := range c.Query["password_expires_at"] {
 		f := keystone.Filter{Name: "password_expires_at", Comparator: "eq"}
 		if i := strings.Index(text, ":"); i == 2 || i == 3 {
@@ -128,18 +128,24 @@ type userBody struct {
 
 func (a *API) createUser(c *httpapi.Call, _ nothing, b userBody) (view, error) {
 	u, err := a.svc.CreateUser(c.Ctx(), b.User)
-	return member(c, "user", "users", userView(u)), err
+	if err != nil {
+		return nil, err
+	}
+	return a.userMember(c, u, userView(u))
 }
 
 func (a *API) showUser(c *httpapi.Call, u keystone.User) (view, error) {
-	return member(c, "user", "users", userView(u)), nil
+	return a.userMember(c, u, userView(u))
 }
 
 func (a *API) updateUser(c *httpapi.Call, u keystone.User, b userBody) (view, error) {
 	u, err := a.svc.UpdateUser(c.Ctx(), u.ID, b.User)
+	if err != nil {
+		return nil, err
+	}
 	v := userView(u)
 	v["extra"] = orEmpty(u.Extra) // the original tells them twice, here only
-	return member(c, "user", "users", v), err
+	return a.userMember(c, u, v)
 }
 
 func (a *API) deleteUser(c *httpapi.Call, u keystone.User) (httpapi.None, error) {
@@ -163,9 +169,13 @@ func (a *API) listGroupsOfUser(c *httpapi.Call, u keystone.User) (view, error) {
 		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
 	}
 	rows, err := a.svc.GroupsOfUser(c.Ctx(), u.ID, fs)
+	if err != nil {
+		return nil, err
+	}
+	ends, err := a.svc.MembershipEnds(c.Ctx(), u.ID)
 	return limited(c, a.svc.ListLimit("identity"), "groups", rows, func(g keystone.Group) view {
 		v := groupView(g)
-		v["membership_expires_at"] = nil
+		v["membership_expires_at"] = expiry(ends, g.ID)
 		return v
 	}), err
 }

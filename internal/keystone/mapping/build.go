@@ -97,7 +97,7 @@ func (b *builder) addGroups(names []string, domain *Domain, filled map[string]an
 			g.Name, in = named.Name, named.Domain
 		}
 		if in == nil {
-			return fmt.Errorf("Invalid rule: %s. Both 'groups' and 'domain' keywords must be specified.", pprint.Repr(plain(filled))) //nolint:staticcheck // the original's sentence
+			return fmt.Errorf("invalid rule %s: both 'groups' and 'domain' must be specified", pprint.Repr(plain(filled)))
 		}
 		g.Domain = *in
 		b.groups = append(b.groups, g)

@@ -95,7 +95,7 @@ func listFrom(text string, maps [][]string) ([]string, error) {
 func projectsFrom(text string, maps [][]string) ([]any, error) {
 	m := projectsJSON.FindStringSubmatch(text)
 	if m == nil {
-		return nil, fmt.Errorf("The rule [%s] for key [projects_json] does not match the expected pattern [%s].", text, `\{?(\d+)\}?`) //nolint:staticcheck // the original's sentence
+		return nil, fmt.Errorf("the rule %q for projects_json names no remote match", text)
 	}
 	values, err := valuesAt(m[1], maps)
 	if err != nil {

@@ -95,7 +95,7 @@ type Result struct {
 }
 
 // ErrNoMatch says that no rule applies, or none says anything.
-var ErrNoMatch = errors.New("Could not map any federated user properties to identity values. Check debug logs or the mapping used for additional details.") //nolint:staticcheck // the original's sentence
+var ErrNoMatch = errors.New("no rule maps any property of the user to identity values")
 
 // ErrDirectMap says that a local part refers to what its remote part does not have.
 var ErrDirectMap = errors.New("the local section refers to a remote match that doesn't exist (e.g. {0} in a local section)")

@@ -117,14 +117,14 @@ func TestApply(t *testing.T) {
 
 func TestApplyRefuses(t *testing.T) {
 	for name, tc := range map[string]struct{ version, rules, want string }{
-		"no rule applies":                {"1.0", `{"local": [{"user": {"name": "x"}}], "remote": [{"type": "Nothing"}]}`, "Could not map any federated user properties"},
-		"nothing local":                  {"1.0", `{"local": [], "remote": [{"type": "UserName"}]}`, "Could not map any federated user properties"},
+		"no rule applies":                {"1.0", `{"local": [{"user": {"name": "x"}}], "remote": [{"type": "Nothing"}]}`, "no rule maps any property"},
+		"nothing local":                  {"1.0", `{"local": [], "remote": [{"type": "UserName"}]}`, "no rule maps any property"},
 		"no such map":                    {"1.0", `{"local": [{"user": {"name": "{1}"}}], "remote": [{"type": "UserName"}]}`, "remote match that doesn't exist"},
 		"map of condition":               {"1.0", `{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "UserName", "any_one_of": ["tbo"]}]}`, "remote match that doesn't exist"},
 		"negative":                       {"1.0", `{"local": [{"user": {"name": "{-1}"}}], "remote": [{"type": "UserName"}]}`, "remote match that doesn't exist"},
 		"attribute":                      {"1.0", `{"local": [{"user": {"name": "{0.__class__}"}}], "remote": [{"type": "UserName"}]}`, "remote match that doesn't exist"},
 		"open brace":                     {"1.0", `{"local": [{"user": {"name": "{0"}}], "remote": [{"type": "UserName"}]}`, "remote match that doesn't exist"},
-		"groups of nowhere":              {"1.0", `{"local": [{"groups": "{0}"}], "remote": [{"type": "UserName"}]}`, "Both 'groups' and 'domain' keywords must be specified."},
+		"groups of nowhere":              {"1.0", `{"local": [{"groups": "{0}"}], "remote": [{"type": "UserName"}]}`, "both 'groups' and 'domain' must be specified"},
 		"projects_json of no JSON":       {"3.0", `{"local": [{"projects_json": "{0}"}], "remote": [{"type": "UserName"}]}`, "projects_json: invalid character"},
 		"projects_json of several":       {"3.0", `{"local": [{"projects_json": "{0}"}], "remote": [{"type": "orgPersonType"}]}`, "3 values"},
 		"projects_json of another shape": {"3.0", `{"local": [{"projects_json": "{0}"}], "remote": [{"type": "json"}]}`, "'roles' is a required property"},
@@ -181,6 +181,20 @@ func TestParseRefusesWhatCannotBeEvaluated(t *testing.T) {
 		_, err := mapping.Parse("1.0", []byte(`[{"local": [], "remote": [{"type": "a", "any_one_of": [`+pattern+`], "regex": true}]}]`))
 		if err == nil {
 			t.Errorf("%s passes", pattern)
+		}
+	}
+}
+
+func TestTry(t *testing.T) {
+	input := "# of an employee\nUserName: tbo\norgPersonType: Employee;Manager\n\n"
+	for name, rules := range map[string]string{"list": "[" + named + "]", "mapping": `{"schema_version": "2.0", "rules": [` + named + `]}`, "body": `{"mapping": {"rules": [` + named + `]}}`} {
+		if r, err := mapping.Try([]byte(rules), input); err != nil || r.User.Name != "tbo" {
+			t.Errorf("%s: %v %v", name, r, err)
+		}
+	}
+	for name, tc := range map[string][2]string{"no rules": {`{}`, input}, "bad input": {"[" + named + "]", "UserName"}, "nobody": {"[" + named + "]", "x: y"}} {
+		if r, err := mapping.Try([]byte(tc[0]), tc[1]); err == nil {
+			t.Errorf("%s: %v", name, r)
 		}
 	}
 }

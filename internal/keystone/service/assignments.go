@@ -127,18 +127,18 @@ func actorsOf(a keystone.Assignment) store.Actors {
 	return store.Actors{Groups: []string{a.ActorID}}
 }
 
-// ProjectsOfUser lists the projects on which a user has any role.
-func (s *Service) ProjectsOfUser(ctx context.Context, userID string) ([]keystone.Project, error) {
-	return s.targetsOfUser(ctx, userID, keystone.TargetProject)
+// ProjectsOfUser lists the projects on which a user, or one of these groups, has any role.
+func (s *Service) ProjectsOfUser(ctx context.Context, userID string, groups ...string) ([]keystone.Project, error) {
+	return s.targetsOfUser(ctx, userID, groups, keystone.TargetProject)
 }
 
-// DomainsOfUser lists the domains on which a user has any role.
-func (s *Service) DomainsOfUser(ctx context.Context, userID string) ([]keystone.Project, error) {
-	return s.targetsOfUser(ctx, userID, keystone.TargetDomain)
+// DomainsOfUser lists the domains on which a user, or one of these groups, has any role.
+func (s *Service) DomainsOfUser(ctx context.Context, userID string, groups ...string) ([]keystone.Project, error) {
+	return s.targetsOfUser(ctx, userID, groups, keystone.TargetDomain)
 }
 
-func (s *Service) targetsOfUser(ctx context.Context, userID, kind string) ([]keystone.Project, error) {
-	all, err := s.Effective(ctx, keystone.AssignmentFilter{UserID: userID})
+func (s *Service) targetsOfUser(ctx context.Context, userID string, groups []string, kind string) ([]keystone.Project, error) {
+	all, err := s.effectiveWith(ctx, keystone.AssignmentFilter{UserID: userID}, groups)
 	if err != nil {
 		return nil, err
 	}

@@ -56,13 +56,17 @@ type prover func(ctx context.Context, given any, p *proof) error
 
 // provers are the methods there are. [auth] methods says which are offered.
 func (s *Service) provers() map[string]prover {
-	return map[string]prover{
+	all := map[string]prover{
 		keystone.MethodPassword:              by(s.provePassword),
 		keystone.MethodToken:                 by(s.proveToken),
 		keystone.MethodTOTP:                  by(s.proveTOTP),
 		keystone.MethodOAuth1:                by(s.proveOAuth1),
 		keystone.MethodApplicationCredential: by(s.proveApplicationCredential),
 	}
+	for _, protocol := range s.federationMethods() {
+		all[protocol] = by(s.proveMapped)
+	}
+	return all
 }
 
 // by makes a prover of a function on the type of proof that goes with the method.

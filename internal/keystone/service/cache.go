@@ -18,6 +18,7 @@ type cache struct {
 	tokens     map[string]validated
 	roles      *roleBook
 	catalog    *catalog
+	trusting   *[]keystone.ServiceProvider // enabled
 }
 
 // epoch is a state of the database and of the keys, at which a token is good or not.
@@ -53,7 +54,7 @@ const maxTokens = 10000
 // at makes the cache one of that revision; false if it is newer already.
 func (c *cache) at(revision int64) bool {
 	if revision > c.revision {
-		c.revision, c.tokens, c.roles, c.catalog = revision, nil, nil, nil
+		c.revision, c.tokens, c.roles, c.catalog, c.trusting = revision, nil, nil, nil, nil
 	}
 	return revision == c.revision
 }

@@ -67,7 +67,12 @@ func (s *Service) withSubtree(ctx context.Context, f keystone.AssignmentFilter) 
 // Only grants that may have a part in the result are read, so that the cost is
 // that of the result and not of all grants there are.
 func (s *Service) Effective(ctx context.Context, f keystone.AssignmentFilter) ([]keystone.Effective, error) {
-	x := &expansion{s: s, filter: f, members: map[string][]string{}, below: map[string][]string{}, implied: map[string][]keystone.Implication{}}
+	return s.effectiveWith(ctx, f, nil)
+}
+
+// effectiveWith is Effective with groups that count as the user's, beside its own.
+func (s *Service) effectiveWith(ctx context.Context, f keystone.AssignmentFilter, also []string) ([]keystone.Effective, error) {
+	x := &expansion{s: s, filter: f, also: also, members: map[string][]string{}, below: map[string][]string{}, implied: map[string][]keystone.Implication{}}
 	rows, err := x.read(ctx)
 	if err != nil {
 		return nil, err
@@ -87,6 +92,7 @@ func (s *Service) Effective(ctx context.Context, f keystone.AssignmentFilter) ([
 type expansion struct {
 	s       *Service
 	filter  keystone.AssignmentFilter
+	also    []string // groups that count as those of the user of interest
 	book    *roleBook
 	wanted  map[string]bool                   // projects of interest; nil is all
 	members map[string][]string               // of each group; with a user of interest, only that one
@@ -182,6 +188,12 @@ func (x *expansion) actors(ctx context.Context, q *store.Grants) error {
 	for _, m := range ms {
 		q.ActorIDs = append(q.ActorIDs, m.GroupID)
 		x.members[m.GroupID] = []string{user}
+	}
+	for _, g := range x.also {
+		if x.members[g] == nil {
+			q.ActorIDs = append(q.ActorIDs, g)
+			x.members[g] = []string{user}
+		}
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nacre/internal/keystone"
+	"nacre/internal/keystone/sso"
 	"nacre/internal/keystone/store"
 	"nacre/internal/keystone/token"
 	"nacre/internal/oslo/auth"
@@ -66,7 +67,8 @@ type Deps struct {
 	Store    *store.Store
 	Tokens   token.Provider
 	Receipts token.Receipts
-	Clock    clock.Clock // nil is the machine's
+	SSO      *sso.Parties // nil is in federation with nobody
+	Clock    clock.Clock  // nil is the machine's
 	Config   Config
 
 	CredentialKeys *token.Repository // seal credentials
@@ -83,6 +85,7 @@ type Service struct {
 	cache    cache
 	methods  map[string]prover
 	kinds    []kind
+	sso      *sso.Parties
 
 	answers    answers
 	limitModel keystone.LimitModel
@@ -124,6 +127,10 @@ func New(d Deps) *Service {
 		c.Methods = token.DefaultMethods
 	}
 	c.derivedDefaults()
+	if d.SSO == nil {
+		d.SSO = &sso.Parties{}
+	}
+	d.Store.As(d.Clock, time.Duration(d.SSO.DefaultAuthorizationTTL)*time.Minute)
 	if c.MaxProjectTreeDepth == 0 {
 		c.MaxProjectTreeDepth = 5
 	}
@@ -135,7 +142,7 @@ func New(d Deps) *Service {
 	if !known {
 		model = keystone.FlatLimits
 	}
-	s := &Service{store: d.Store, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
+	s := &Service{store: d.Store, sso: d.SSO, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }

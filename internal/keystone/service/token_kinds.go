@@ -27,6 +27,7 @@ func (s *Service) tokenKinds() []kind {
 		{is: func(p token.Payload) bool { return p.TrustID != "" }, resolve: s.resolveTrust, spend: s.spendTrust},
 		{is: func(p token.Payload) bool { return p.AccessTokenID != "" }, resolve: s.resolveAccessToken},
 		{is: func(p token.Payload) bool { return p.AppCredID != "" }, resolve: s.resolveApplicationCredential},
+		{is: token.Payload.Federated, resolve: s.resolveFederated},
 	}
 }
 

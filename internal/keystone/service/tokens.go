@@ -250,6 +250,11 @@ func (s *Service) rolesOf(ctx context.Context, r *resolving, userID string) ([]k
 	if err != nil {
 		return nil, fmt.Errorf("roles of %s: %w", userID, err)
 	}
+	if r.token.User.DisplayName != "" {
+		if err := s.untilMembershipsEnd(ctx, r, userID); err != nil {
+			return nil, err
+		}
+	}
 	return r.book.global(granted), nil
 }
 

@@ -65,7 +65,7 @@ func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keysto
 				return u, err
 			}
 		}
-		return u, userConflict(tx.InsertUser(ctx, u), u)
+		return u, linkFederated(ctx, tx, u, a, userConflict(tx.InsertUser(ctx, u), u))
 	})
 }
 
@@ -110,7 +110,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 				return u, err
 			}
 		}
-		return u, userConflict(tx.UpdateUser(ctx, u), u)
+		return u, linkFederated(ctx, tx, u, a, userConflict(tx.UpdateUser(ctx, u), u))
 	})
 }
 
@@ -121,10 +121,6 @@ func applyUser(ctx context.Context, q rows, u *keystone.User, a keystone.Attribu
 	a.SetText("default_project_id", &u.DefaultProjectID)
 	a.MergeOptions(&u.Options)
 	a.MergeExtra(&u.Extra, userAttributes...)
-	if federated, _ := a["federated"].([]any); len(federated) > 0 {
-		first, _ := federated[0].(map[string]any)
-		return fault.BadRequest("Could not find Identity Provider: %v", first["idp_id"])
-	}
 	if p := a.Text("default_project_id"); p != "" {
 		if project, err := q.Project(ctx, p); err == nil && project.IsDomain {
 			return fault.BadRequest("User's default project ID cannot be a domain ID: %s", p)

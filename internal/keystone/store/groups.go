@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/oslo/db"
@@ -28,10 +29,21 @@ func (r reads) GroupsByID(ctx context.Context, ids []string) ([]keystone.Group, 
 }
 
 // Memberships lists those of a user or a group; "" is any.
+// Those that an identity provider spoke of count until they expire.
 func (r reads) Memberships(ctx context.Context, userID, groupID string) ([]keystone.Membership, error) {
-	return db.All(ctx, r.q, memberships.Select("").
+	rows, err := db.All(ctx, r.q, memberships.Select("").
 		WhereIf(userID != "", "user_id = ?", userID).
 		WhereIf(groupID != "", "group_id = ?", groupID).OrderBy("user_id", "group_id"))
+	if err != nil {
+		return nil, err
+	}
+	more, _, err := r.LivingMemberships(ctx, userID, groupID)
+	for _, m := range more {
+		if !slices.Contains(rows, m) {
+			rows = append(rows, m)
+		}
+	}
+	return rows, err
 }
 
 // MembershipsOf lists those of several groups.
@@ -43,6 +55,19 @@ func (r reads) MembershipsOf(ctx context.Context, groupIDs []string) ([]keystone
 			return nil, err
 		}
 		rows = append(rows, some...)
+		expiring, err := db.All(ctx, r.q, expiringMemberships.Select("").In("group_id", part).OrderBy("group_id", "user_id", "idp_id"))
+		if err != nil {
+			return nil, err
+		}
+		more, _, err := r.living(ctx, expiring)
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range more {
+			if !slices.Contains(some, m) {
+				some, rows = append(some, m), append(rows, m)
+			}
+		}
 	}
 	return rows, nil
 }
@@ -61,6 +86,7 @@ func (tx *Tx) UpdateGroup(ctx context.Context, g keystone.Group) error {
 func (tx *Tx) DeleteGroup(ctx context.Context, id string) error {
 	if err := tx.exec(ctx, []any{id},
 		"DELETE FROM memberships WHERE group_id = ?",
+		"DELETE FROM expiring_memberships WHERE group_id = ?",
 		"DELETE FROM assignments WHERE actor_kind = 'group' AND actor_id = ?",
 	); err != nil {
 		return err

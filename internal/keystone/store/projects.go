@@ -138,8 +138,8 @@ func (tx *Tx) DeleteProject(ctx context.Context, id string) error {
 	return tx.remove(ctx, "projects", id)
 }
 
-// DeleteDomain removes a domain with its projects, users, groups and roles,
-// and the grants of and on them all.
+// DeleteDomain removes a domain with its projects, users, groups, roles and
+// identity providers, and the grants of and on them all.
 func (tx *Tx) DeleteDomain(ctx context.Context, id string) error {
 	if err := tx.deleteDerivedOfUsers(ctx, "SELECT id FROM users WHERE domain_id = ?", id); err != nil {
 		return err
@@ -163,6 +163,14 @@ func (tx *Tx) DeleteDomain(ctx context.Context, id string) error {
 		"DELETE FROM project_endpoints WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)",
 		"DELETE FROM project_endpoint_groups WHERE project_id IN (SELECT id FROM projects WHERE domain_id = ?)",
 		"DELETE FROM domain_options WHERE domain_id = ?",
+		"DELETE FROM expiring_memberships WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)",
+		"DELETE FROM expiring_memberships WHERE group_id IN (SELECT id FROM user_groups WHERE domain_id = ?)",
+		"DELETE FROM expiring_memberships WHERE idp_id IN (SELECT id FROM identity_providers WHERE domain_id = ?)",
+		"DELETE FROM federated_users WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)",
+		"DELETE FROM federated_users WHERE idp_id IN (SELECT id FROM identity_providers WHERE domain_id = ?)",
+		"DELETE FROM idp_remote_ids WHERE idp_id IN (SELECT id FROM identity_providers WHERE domain_id = ?)",
+		"DELETE FROM federation_protocols WHERE idp_id IN (SELECT id FROM identity_providers WHERE domain_id = ?)",
+		"DELETE FROM identity_providers WHERE domain_id = ?",
 		"DELETE FROM users WHERE domain_id = ?",
 		"DELETE FROM user_groups WHERE domain_id = ?",
 		"DELETE FROM roles WHERE domain_id = ?",

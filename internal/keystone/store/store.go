@@ -9,8 +9,10 @@ import (
 	"iter"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"nacre/internal/keystone"
+	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/db"
 )
 
@@ -30,7 +32,17 @@ type Store struct {
 type revisionAt struct{ writes, revision int64 }
 
 // New is a store on an open database that has Migrations.
-func New(d *db.DB) *Store { return &Store{reads: reads{d}, db: d} }
+func New(d *db.DB) *Store { return &Store{reads: reads{d, asOf{now: clock.System.Now}}, db: d} }
+
+// As sets what tells memberships that have expired: the clock, and how long
+// they last where their identity provider does not say.
+func (s *Store) As(c clock.Clock, ttl time.Duration) { s.reads.as = asOf{c.Now, ttl} }
+
+// asOf is what decides whether something has expired.
+type asOf struct {
+	now func() time.Time
+	ttl time.Duration
+}
 
 // Open connects to url and brings its tables up to date.
 func Open(ctx context.Context, url string, opts ...db.Option) (*Store, error) {
@@ -51,7 +63,10 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // reads are the queries, on the database or inside a transaction.
-type reads struct{ q db.Q }
+type reads struct {
+	q  db.Q
+	as asOf
+}
 
 // Tx is a change under way. Its queries see what it wrote.
 type Tx struct {
@@ -65,7 +80,7 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 		if _, err := db.Exec(ctx, dtx, "UPDATE revisions SET value = value + 1 WHERE id = 'all'"); err != nil {
 			return err
 		}
-		return fn(ctx, &Tx{reads{dtx}, dtx})
+		return fn(ctx, &Tx{reads{dtx, s.as}, dtx})
 	})
 }
 
