@@ -18,6 +18,7 @@ type KeystoneOptions struct {
 	EnforcementModel             string             `yaml:"enforcement_model"`                 // of limits: flat, strict_two_level
 	ReturnAllEndpointsIfNoFilter bool               `yaml:"return_all_endpoints_if_no_filter"` // whom no endpoint filter concerns sees the whole catalogue
 	ProhibitedImpliedRole        []string           `yaml:"prohibited_implied_role"`           // names of roles that no other may imply
+	IncludedPreviousWindows      int                `yaml:"included_previous_windows"`         // half minutes for which a TOTP passcode stays good, 0 to 10
 	SecurityCompliance           SecurityCompliance `yaml:"security_compliance"`
 }
 
@@ -37,7 +38,7 @@ type SecurityCompliance struct {
 // defaultKeystone are the original's defaults.
 func defaultKeystone() KeystoneOptions {
 	return KeystoneOptions{MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
-		ProhibitedImpliedRole: []string{"admin"}, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
+		ProhibitedImpliedRole: []string{"admin"}, IncludedPreviousWindows: 1, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
 }
 
 // apply adds the options to those of the service.
@@ -49,6 +50,7 @@ func (k KeystoneOptions) apply(c service.Config) service.Config {
 	}
 	c.MaxProjectTreeDepth, c.EnforcementModel = k.MaxProjectTreeDepth, k.EnforcementModel
 	c.EmptyCatalogUnfiltered, c.ProhibitedImplied = !k.ReturnAllEndpointsIfNoFilter, k.ProhibitedImpliedRole
+	c.PasscodeWindows = k.IncludedPreviousWindows + 1
 	c.Compliance = service.Compliance{DisableUserDaysInactive: s.DisableUserAccountDaysInactive, LockoutFailureAttempts: s.LockoutFailureAttempts,
 		LockoutDuration: time.Duration(s.LockoutDuration) * time.Second, PasswordExpiresDays: s.PasswordExpiresDays,
 		UniqueLastPasswords: s.UniqueLastPasswordCount, MinimumPasswordAge: s.MinimumPasswordAge, PasswordRegex: s.PasswordRegex,
@@ -64,6 +66,9 @@ func (k KeystoneOptions) check() error {
 	}
 	if k.MaxProjectTreeDepth < 1 {
 		errs = append(errs, errors.New("max_project_tree_depth is less than 1"))
+	}
+	if k.IncludedPreviousWindows < 0 || k.IncludedPreviousWindows > 10 {
+		errs = append(errs, errors.New("included_previous_windows is not within 0 and 10"))
 	}
 	s := k.SecurityCompliance
 	for name, n := range map[string]int{"list_limit": k.ListLimit, "disable_user_account_days_inactive": s.DisableUserAccountDaysInactive,

@@ -42,13 +42,13 @@ func TestPreflight(t *testing.T) {
 // TestConfigMistakes wants all mistakes of a file reported together.
 func TestConfigMistakes(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nacre.yaml")
-	text := "listen: nowhere\nvirt_type: vmware\nexternal: 10.0.0.0\nno_such_option: 1\nregion: a b\ndatabase: postgres://h/nova\npassword_hash_rounds: 2\ntoken_provider: pki\ntoken_store: disk\nauth_methods: []\n"
+	text := "listen: nowhere\nvirt_type: vmware\nexternal: 10.0.0.0\nno_such_option: 1\nregion: a b\ndatabase: postgres://h/nova\npassword_hash_rounds: 2\ntoken_provider: pki\ntoken_store: disk\nauth_methods: []\nkeystone: {included_previous_windows: 11}\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cfg := cloud.DefaultConfig()
 	err := config.Load(file, false, &cfg)
-	for _, want := range []string{"no_such_option", "listen", "virt_type", "external", "region", "{name}", "password_hash_rounds", "token_provider", "token_store", "auth_methods"} {
+	for _, want := range []string{"no_such_option", "listen", "virt_type", "external", "region", "{name}", "password_hash_rounds", "token_provider", "token_store", "auth_methods", "included_previous_windows"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("no word of %q in %v", want, err)
 		}

@@ -65,7 +65,12 @@ func (s *Service) UpdateConsumer(ctx context.Context, id string, a keystone.Attr
 
 // DeleteConsumer removes a consumer with all that users have granted it.
 func (s *Service) DeleteConsumer(ctx context.Context, id string) error {
-	return noRow(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteConsumer(ctx, id) }), "Consumer")
+	return noRow(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := s.revoke(ctx, tx, keystone.Revocation{ConsumerID: id}); err != nil {
+			return err
+		}
+		return tx.DeleteConsumer(ctx, id)
+	}), "Consumer")
 }
 
 // verifierLetters are those of verifiers, which people may have to type: none

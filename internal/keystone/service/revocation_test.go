@@ -37,8 +37,11 @@ type scene struct {
 	userDomain, scopeDomain keystone.Project
 	parent, project         keystone.Project // in scopeDomain
 	user                    keystone.User    // in userDomain
+	friend                  keystone.User    // whom the user trusts
 	group                   keystone.Group   // in userDomain, user is in it
 	role, other             keystone.Role
+
+	trust, appCred string // IDs, of the kinds of tokens that have them
 }
 
 func newScene(ctx context.Context, svc *service.Service, name string) (s *scene, err error) {
@@ -62,6 +65,10 @@ func newScene(ctx context.Context, svc *service.Service, name string) (s *scene,
 		},
 		func() error {
 			s.user, err = svc.CreateUser(ctx, keystone.Attributes{"name": "u", "password": "pw", "domain_id": s.userDomain.ID})
+			return err
+		},
+		func() error {
+			s.friend, err = svc.CreateUser(ctx, keystone.Attributes{"name": "friend " + name, "password": "pw", "domain_id": keystone.DefaultDomainID})
 			return err
 		},
 		func() error {
@@ -120,6 +127,42 @@ func rescoped(ctx context.Context, s *scene) (string, error) {
 	return tok.ID, err
 }
 
+// acting is the context of a call that the user makes.
+func (s *scene) acting(ctx context.Context) (context.Context, error) {
+	tok, err := onProject(ctx, s)
+	return auth.WithCaller(ctx, auth.Identity{UserID: s.user.ID, ProjectID: s.project.ID, Token: tok}), err
+}
+
+func trusted(ctx context.Context, s *scene) (string, error) {
+	acting, err := s.acting(ctx)
+	if err != nil {
+		return "", err
+	}
+	t, err := s.svc.CreateTrust(acting, keystone.Attributes{"trustor_user_id": s.user.ID, "trustee_user_id": s.friend.ID, "project_id": s.project.ID,
+		"impersonation": true, "roles": []any{map[string]any{"id": s.role.ID}}})
+	if err != nil {
+		return "", err
+	}
+	s.trust = t.ID
+	tok, err := s.svc.Authenticate(ctx, keystone.WithPassword(keystone.Ref{ID: s.friend.ID}, "pw"), keystone.Scope{TrustID: t.ID})
+	return tok.ID, err
+}
+
+func applied(ctx context.Context, s *scene) (string, error) {
+	acting, err := s.acting(ctx)
+	if err != nil {
+		return "", err
+	}
+	ac, secret, err := s.svc.CreateApplicationCredential(acting, s.user.ID, keystone.Attributes{"name": "a"})
+	if err != nil {
+		return "", err
+	}
+	s.appCred = ac.ID
+	tok, err := s.svc.Authenticate(ctx, keystone.Credentials{Methods: []string{keystone.MethodApplicationCredential}, Proofs: map[string]any{
+		keystone.MethodApplicationCredential: keystone.ApplicationCredentialProof{ID: ac.ID, Secret: secret}}}, keystone.Scope{})
+	return tok.ID, err
+}
+
 func granting(actor, kind string, target func(s *scene) string, inherited bool) func(s *scene) []keystone.Assignment {
 	return func(s *scene) []keystone.Assignment {
 		return []keystone.Assignment{s.to(actor, kind, target(s), inherited)}
@@ -153,6 +196,10 @@ var tokenKinds = []tokenKind{
 	{"system, by a group", granting(group, system, (*scene).systemID, false), func(ctx context.Context, s *scene) (string, error) {
 		return s.login(ctx, keystone.Scope{System: true})
 	}, []string{"role", "group", "group grant"}},
+	{"trust", granting(user, project, (*scene).projectID, false), trusted, []string{"project", "scope domain", "role", "user grant", "trust"}},
+	{"trust, by a group", granting(group, project, (*scene).projectID, false), trusted, []string{"project", "scope domain", "role", "group", "group grant", "trust"}},
+	{"application credential", granting(user, project, (*scene).projectID, false), applied, []string{"project", "scope domain", "role", "user grant", "application credential"}},
+	{"application credential, by a group", granting(group, project, (*scene).projectID, false), applied, []string{"project", "scope domain", "role", "group", "group grant", "application credential"}},
 }
 
 // A change, and what tokens must not hang on to outlive it; "user" ends all.
@@ -231,6 +278,31 @@ var changes = []change{
 	{"remove from group", []string{"user"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
 		return s.svc.RemoveMember(ctx, s.member())
 	}},
+	{"delete trust", []string{"trust"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		if s.trust == "" {
+			return nil
+		}
+		acting, err := s.acting(ctx)
+		return errors.Join(err, s.svc.DeleteTrust(acting, s.trust))
+	}},
+	{"delete trustee", []string{"trust"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		return s.svc.DeleteUser(ctx, s.friend.ID)
+	}},
+	{"disable trustee", []string{"trust"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateUser(ctx, s.friend.ID, off)
+		return err
+	}},
+	{"set trustee's password", []string{"trust"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		_, err := s.svc.UpdateUser(ctx, s.friend.ID, keystone.Attributes{"password": "new"})
+		return err
+	}},
+	{"delete application credential", []string{"application credential"}, func(ctx context.Context, s *scene, _ []keystone.Assignment) error {
+		if s.appCred == "" {
+			return nil
+		}
+		acting, err := s.acting(ctx)
+		return errors.Join(err, s.svc.DeleteApplicationCredential(acting, s.appCred))
+	}},
 }
 
 func deleteDomain(ctx context.Context, svc *service.Service, id string) error {
@@ -251,10 +323,10 @@ func TestChangesEndTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	ended := map[string]bool{} // by token
-	for _, c := range changes {
-		for _, k := range tokenKinds {
+	for i, c := range changes {
+		for j, k := range tokenKinds {
 			t.Run(c.name+"/"+k.name, func(t *testing.T) {
-				tok := issueAndChange(t, here, there, c, k)
+				tok := issueAndChange(t, here, there, c, k, fmt.Sprintf("%d %d", i, j))
 				ends := slices.ContainsFunc(append([]string{"user"}, k.hangs...), func(on string) bool { return slices.Contains(c.hits, on) })
 				ended[tok] = ends
 				for name, s := range map[string]*service.Service{"there": there, "here": here} {
@@ -270,10 +342,10 @@ func TestChangesEndTokens(t *testing.T) {
 }
 
 // issueAndChange gives a token that was good on both services before the change.
-func issueAndChange(t *testing.T, here, there *service.Service, c change, k tokenKind) string {
+func issueAndChange(t *testing.T, here, there *service.Service, c change, k tokenKind, name string) string {
 	t.Helper()
 	ctx := t.Context()
-	s, err := newScene(ctx, here, c.name+" "+k.name)
+	s, err := newScene(ctx, here, name)
 	if err != nil {
 		t.Fatal(err)
 	}

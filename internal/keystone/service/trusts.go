@@ -267,6 +267,9 @@ func (s *Service) deleteTrust(ctx context.Context, tx *store.Tx, id string) erro
 			return err
 		}
 	}
+	if err := s.revoke(ctx, tx, keystone.Revocation{TrustID: id}); err != nil {
+		return err
+	}
 	return tx.DeleteTrust(ctx, id, s.clock.Now())
 }
 
