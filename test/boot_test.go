@@ -36,7 +36,7 @@ func TestBoot(t *testing.T) {
 	u.Admin().Script("project create one", "user create --project one --password mine me", "role add --user me --project one member",
 		"project create two", "user create --project two --password theirs stranger", "role add --user stranger --project two member")
 	u.me, u.stranger = u.Client("me", "mine", "one"), u.Client("stranger", "theirs", "two")
-	for _, who := range []host.Client{u.me, u.stranger} {
+	for _, who := range []host.Client{u.me, u.stranger, u.Admin()} {
 		who.Must("security", "group", "list") // makes the project's default group
 	}
 	before := u.Footprint()

@@ -87,7 +87,7 @@ func (h *Host) name(pid int) string {
 
 // history are tables that tell of what is gone, or of the schema.
 var history = []string{"migrations", "nacre_migrations", "nacre_locks", "revisions", "revocation_events", "sqlite_sequence",
-	"instance_actions", "instance_action_events", "scheduling_accounts",
+	"instance_actions", "instance_action_events", "scheduling_accounts", "address_sets", "address_set_changes",
 	"image_properties"} // of deleted images, too
 
 // rows names each table once for each of its rows that is not history.
