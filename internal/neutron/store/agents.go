@@ -89,11 +89,6 @@ func (s *Store) Host(ctx context.Context, host string) (neutron.Host, error) {
 	return db.One(ctx, s.q, hostsTable.Select("host = ?", host))
 }
 
-// Hosts are all hosts.
-func (s *Store) Hosts(ctx context.Context) ([]neutron.Host, error) {
-	return db.All(ctx, s.q, hostsTable.Select("").OrderBy("host"))
-}
-
 // EnsureHost writes a host when it is new.
 func (tx *Tx) EnsureHost(ctx context.Context, h neutron.Host) error {
 	return hostsTable.InsertMissing(ctx, tx.q, h)
