@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 
 	"nacre/internal/keystone"
@@ -24,7 +25,8 @@ func (a *API) issuer() (*sso.Issuer, error) {
 	if i := a.svc.SSO().Issuer; i != nil {
 		return i, nil
 	}
-	return nil, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.")
+	return nil, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.").
+		Cause(errors.New("this cloud is no identity provider: set saml below federation in the options file"))
 }
 
 func (a *API) showMetadata(_ *httpapi.Call, w http.ResponseWriter) error {

@@ -60,7 +60,7 @@ func (s *Store) ServerNames(ctx context.Context, f nova.ServerFilter, p db.Page)
 	if err != nil {
 		return nil, err
 	}
-	return db.Some[nova.Server](ctx, s.db, q, "id", "display_name")
+	return db.All(ctx, s.db, q.Only("id", "display_name"))
 }
 
 // BareServers is Servers without metadata and tags, and nothing is shared.
@@ -333,12 +333,12 @@ var stateColumns = []string{"id", "host", "vm_state", "task_state", "power_state
 
 // HostServers lists the live servers of a host, of each no more than its states and their times.
 func (s *Store) HostServers(ctx context.Context, host string) ([]nova.Server, error) {
-	return db.Some[nova.Server](ctx, s.db, servers.Select("host = ? AND deleted_at IS NULL", host), stateColumns...)
+	return db.All(ctx, s.db, servers.Select("host = ? AND deleted_at IS NULL", host).Only(stateColumns...))
 }
 
 // ServerState is one server as HostServers lists it. db.ErrNoRow.
 func (s *Store) ServerState(ctx context.Context, id string) (nova.Server, error) {
-	rows, err := db.Some[nova.Server](ctx, s.db, servers.Select("id = ? AND deleted_at IS NULL", id), stateColumns...)
+	rows, err := db.All(ctx, s.db, servers.Select("id = ? AND deleted_at IS NULL", id).Only(stateColumns...))
 	switch {
 	case err != nil:
 		return nova.Server{}, err
