@@ -141,3 +141,41 @@ func with(provider, class string, total int64) placement.Inventory {
 	inv.ProviderUUID, inv.ResourceClass = provider, class
 	return inv
 }
+
+// TestLateReadersReadNothing has a reader who waited while others brought the
+// snapshot up to date: it must not read the database again, for it may be one
+// of a thousand, nor take the snapshot back to what it knew.
+func TestLateReadersReadNothing(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		s, ctx := open(t, d), t.Context()
+		seq, structure, err := s.store.Revision(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"h", "gone"} {
+			if _, err := s.CreateResourceProvider(ctx, id, "host "+id, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.catchUp(ctx, seq+1, structure); err != nil { // read before the second was made, and found both
+			t.Fatal(err)
+		}
+		ended, cancel := context.WithCancel(ctx)
+		cancel() // any question to the database fails
+		if err := s.catchUp(ended, seq+2, structure); err != nil {
+			t.Error("what the snapshot has was read again:", err)
+		}
+		if err := s.DeleteResourceProvider(ctx, "gone"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.State(ctx, "gone"); err == nil {
+			t.Error("a deleted provider is seen")
+		}
+		if err := s.catchUp(ended, seq, structure); err != nil {
+			t.Error("an older structure was read again:", err)
+		}
+		if _, err := s.State(ctx, "gone"); err == nil {
+			t.Error("the snapshot went back")
+		}
+	})
+}

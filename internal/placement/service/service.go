@@ -64,15 +64,28 @@ func (s *Service) refresh(ctx context.Context) error {
 		return err
 	}
 	s.mu.RLock()
-	current := seq <= s.seq && structure == s.structure
+	current := s.knows(seq, structure)
 	s.mu.RUnlock()
 	if current {
 		return nil
 	}
+	return s.catchUp(ctx, seq, structure)
+}
+
+// knows reports whether the snapshot is as new as a revision of the database.
+func (s *Service) knows(seq, structure int64) bool { return seq <= s.seq && structure <= s.structure }
+
+// catchUp reads what the snapshot lacks of a revision. Of many readers who
+// wait for each other here only the first reads: what it found is what the
+// others came for, and when a thousand hosts register they are many.
+func (s *Service) catchUp(ctx context.Context, seq, structure int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.knows(seq, structure) {
+		return nil
+	}
 	from := s.seq
-	if structure != s.structure {
+	if structure > s.structure {
 		from = 0
 	}
 	changed, err := s.store.Changed(ctx, from)
@@ -83,7 +96,10 @@ func (s *Service) refresh(ctx context.Context) error {
 		s.snap = placement.NewSnapshot()
 	}
 	s.snap.Put(changed...)
-	s.seq, s.structure = max(seq, s.seq), structure
+	for _, p := range changed {
+		seq = max(seq, p.Seq)
+	}
+	s.seq, s.structure = seq, structure
 	return nil
 }
 
