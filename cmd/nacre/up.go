@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -110,13 +111,16 @@ func up(cmd *cobra.Command, o *upOptions) error {
 // it allocates stays.
 const startHeap = 64 << 20
 
-// collectLater puts the collection of garbage off; collect goes back to what it was.
+// collectLater puts the first collection of garbage off. The first one, or
+// collect, goes back to what it was: a start of many hosts needs more than
+// startHeap, and must not spend its time collecting.
 func collectLater() (collect func()) {
-	limit, percent := debug.SetMemoryLimit(startHeap), debug.SetGCPercent(-1)
-	return func() {
-		debug.SetGCPercent(percent)
-		debug.SetMemoryLimit(limit)
-	}
+	const smallest = 4 << 20 // the runtime's first heap at 100 %
+	percent := debug.SetGCPercent(startHeap / smallest * 100)
+	collect = sync.OnceFunc(func() { debug.SetGCPercent(percent) })
+	type canary struct{ next *canary } // not so small that the runtime puts it beside others
+	runtime.AddCleanup(&canary{}, func(back func()) { back() }, collect)
+	return collect
 }
 
 // serve waits until the cloud is to stop, or a part of it ends by itself.
