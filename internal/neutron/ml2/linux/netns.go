@@ -57,6 +57,9 @@ func ensureNamed(name string) (ns netns.NsHandle, made bool, err error) {
 	if err := deleteNamed(name); err != nil {
 		return netns.None(), false, err
 	}
+	if err := shareNetnsDir(); err != nil {
+		return netns.None(), false, err
+	}
 	result := make(chan error, 1)
 	go func() { // netns.NewNamed leaves its thread in the new namespace: the thread ends here
 		runtime.LockOSThread()
@@ -71,6 +74,27 @@ func ensureNamed(name string) (ns netns.NsHandle, made bool, err error) {
 	}
 	ns, err = openNamed(name)
 	return ns, true, err
+}
+
+// shareNetnsDir makes the directory of namespaces a mount of its own, shared
+// with other mount namespaces, as `ip netns add` does when it finds none. If
+// ours were there first, its mount would hide them, and no name under a hidden
+// mount can be removed.
+func shareNetnsDir() error {
+	if err := os.MkdirAll(netnsDir, 0o755); err != nil {
+		return err
+	}
+	share := func() error { return unix.Mount("", netnsDir, "none", unix.MS_SHARED|unix.MS_REC, "") }
+	err := share()
+	if err == unix.EINVAL { // it is no mount yet
+		if err = unix.Mount(netnsDir, netnsDir, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+			err = share()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("share %s: %w", netnsDir, err)
+	}
+	return nil
 }
 
 // deleteNamed removes a named network namespace; absent is success.
