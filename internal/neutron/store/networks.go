@@ -72,7 +72,7 @@ func (s *Store) NetworkRow(ctx context.Context, id, project string) (neutron.Net
 	if err != nil || project == "" || project == n.ProjectID {
 		return n, err
 	}
-	shared, err := s.shared(ctx, "network", project)
+	shared, err := s.shared(ctx, "network", project, []string{id})
 	n.Shared = shared[id]
 	return n, err
 }
@@ -84,7 +84,7 @@ func (s *Store) fillNetworks(ctx context.Context, rows []neutron.Network, q neut
 			return err
 		}
 	}
-	shared, err := s.shared(ctx, "network", q.ProjectID)
+	shared, err := s.shared(ctx, "network", q.ProjectID, idsOf(rows, func(n *neutron.Network) string { return n.ID }))
 	if err != nil {
 		return err
 	}
@@ -123,16 +123,15 @@ func (s *Store) fillSubnetIDs(ctx context.Context, rows []neutron.Network) error
 	return nil
 }
 
-// shared are the objects that everybody, or that project, may use.
-func (s *Store) shared(ctx context.Context, objectType, project string) (map[string]bool, error) {
-	text, args := "SELECT object_id FROM rbac_policies WHERE object_type = ? AND action = ? AND target_project IN ('*', ?)",
-		[]any{objectType, neutron.AccessShared, project}
-	ids, err := db.Scan[string](ctx, s.q, text, args...)
+// shared are those of the objects that everybody, or that project, may use.
+func (s *Store) shared(ctx context.Context, objectType, project string, ids []string) (map[string]bool, error) {
+	found, err := related[string](ctx, s, ids, `SELECT object_id FROM rbac_policies
+		WHERE object_id IN (?) AND object_type = ? AND action = ? AND target_project IN ('*', ?)`, objectType, neutron.AccessShared, project)
 	if err != nil {
 		return nil, fmt.Errorf("shared %ss: %w", objectType, err)
 	}
-	out := make(map[string]bool, len(ids))
-	for _, id := range ids {
+	out := make(map[string]bool, len(found))
+	for _, id := range found {
 		out[id] = true
 	}
 	return out, nil
@@ -161,11 +160,12 @@ func (s *Store) NetworkAccess(ctx context.Context, id string) (neutron.NetworkAc
 
 // access reads what the policy of subnets and ports asks of their networks.
 func (s *Store) access(ctx context.Context, ids []string, project string) (map[string]neutron.NetworkAccess, error) {
-	shared, err := s.shared(ctx, "network", project)
+	ids = distinct(ids)
+	shared, err := s.shared(ctx, "network", project, ids)
 	if err != nil {
 		return nil, err
 	}
-	rows, err := related[networkOwner](ctx, s, distinct(ids), ownersOfNetworks)
+	rows, err := related[networkOwner](ctx, s, ids, ownersOfNetworks)
 	if err != nil {
 		return nil, fmt.Errorf("owners of networks: %w", err)
 	}

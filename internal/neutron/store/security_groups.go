@@ -45,11 +45,12 @@ func (s *Store) SecurityGroup(ctx context.Context, id, project string) (neutron.
 }
 
 func (s *Store) fillSecurityGroups(ctx context.Context, rows []neutron.SecurityGroup, project string) error {
-	shared, err := s.shared(ctx, "security_group", project)
+	ids := idsOf(rows, func(g *neutron.SecurityGroup) string { return g.ID })
+	shared, err := s.shared(ctx, "security_group", project, ids)
 	if err != nil {
 		return err
 	}
-	rules, err := s.RulesOf(ctx, idsOf(rows, func(g *neutron.SecurityGroup) string { return g.ID }))
+	rules, err := s.RulesOf(ctx, ids)
 	if err != nil {
 		return err
 	}
