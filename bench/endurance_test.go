@@ -98,10 +98,17 @@ func bootAndDelete(c *Cloud, must func(method string, port int, path string, bod
 	}
 }
 
-// rest is the memory in MiB once the cloud has had time to give back what it does not need.
-func (c *Cloud) rest() float64 {
-	time.Sleep(70 * time.Second)
-	return float64(c.PSS()) / (1 << 20)
+// rest is the memory in MiB, over a minute, once the cloud has had time to give
+// back what it does not need: connections that idle for a minute are closed by
+// the next, and each minute pages of the program are given back.
+func (c *Cloud) rest() (mib float64) {
+	time.Sleep(150 * time.Second)
+	const samples = 6
+	for range samples {
+		mib += float64(c.PSS()) / (1 << 20) / samples
+		time.Sleep(time.Minute / samples)
+	}
+	return mib
 }
 
 // goroutines asks the cloud's metrics.
