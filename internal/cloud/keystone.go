@@ -17,6 +17,7 @@ import (
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/jws"
+	"nacre/internal/oslo/messaging"
 )
 
 var keystoneEntry = Catalog{Name: "keystone", Type: "identity", Port: 5000, Path: "/v3", Description: "OpenStack Identity"}
@@ -57,7 +58,11 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if err != nil {
 		return identity{}, errors.Join(err, end())
 	}
-	return identity{service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties,
+	var events *messaging.Notifier
+	if env.Bus != nil { // nacre admin has none
+		events = messaging.NewNotifier("identity."+env.Config.Host, env.Bus, env.Clock)
+	}
+	return identity{service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: events,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
 			PasswordHashRounds: env.Config.PasswordHashRounds})}), end}, nil

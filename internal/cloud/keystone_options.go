@@ -19,6 +19,8 @@ type KeystoneOptions struct {
 	ReturnAllEndpointsIfNoFilter bool               `yaml:"return_all_endpoints_if_no_filter"` // whom no endpoint filter concerns sees the whole catalogue
 	ProhibitedImpliedRole        []string           `yaml:"prohibited_implied_role"`           // names of roles that no other may imply
 	IncludedPreviousWindows      int                `yaml:"included_previous_windows"`         // half minutes for which a TOTP passcode stays good, 0 to 10
+	NotificationFormat           string             `yaml:"notification_format"`               // of events: basic, cadf
+	NotificationOptOut           []string           `yaml:"notification_opt_out"`              // events that nobody is told of
 	SecurityCompliance           SecurityCompliance `yaml:"security_compliance"`
 }
 
@@ -38,7 +40,8 @@ type SecurityCompliance struct {
 // defaultKeystone are the original's defaults.
 func defaultKeystone() KeystoneOptions {
 	return KeystoneOptions{MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
-		ProhibitedImpliedRole: []string{"admin"}, IncludedPreviousWindows: 1, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
+		ProhibitedImpliedRole: []string{"admin"}, IncludedPreviousWindows: 1,
+		NotificationFormat: service.NotificationsCADF, NotificationOptOut: service.DefaultNotificationOptOut, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
 }
 
 // apply adds the options to those of the service.
@@ -50,6 +53,7 @@ func (k KeystoneOptions) apply(c service.Config) service.Config {
 	}
 	c.MaxProjectTreeDepth, c.EnforcementModel = k.MaxProjectTreeDepth, k.EnforcementModel
 	c.EmptyCatalogUnfiltered, c.ProhibitedImplied = !k.ReturnAllEndpointsIfNoFilter, k.ProhibitedImpliedRole
+	c.NotificationFormat, c.NotificationOptOut = k.NotificationFormat, append([]string{}, k.NotificationOptOut...)
 	c.PasscodeWindows = k.IncludedPreviousWindows + 1
 	c.Compliance = service.Compliance{DisableUserDaysInactive: s.DisableUserAccountDaysInactive, LockoutFailureAttempts: s.LockoutFailureAttempts,
 		LockoutDuration: time.Duration(s.LockoutDuration) * time.Second, PasswordExpiresDays: s.PasswordExpiresDays,
@@ -63,6 +67,9 @@ func (k KeystoneOptions) check() error {
 	var errs []error
 	if _, ok := keystone.LimitModelNamed(k.EnforcementModel); !ok {
 		errs = append(errs, fmt.Errorf("enforcement_model: %q is neither flat nor strict_two_level", k.EnforcementModel))
+	}
+	if k.NotificationFormat != service.NotificationsBasic && k.NotificationFormat != service.NotificationsCADF {
+		errs = append(errs, fmt.Errorf("notification_format: %q is neither basic nor cadf", k.NotificationFormat))
 	}
 	if k.MaxProjectTreeDepth < 1 {
 		errs = append(errs, errors.New("max_project_tree_depth is less than 1"))

@@ -52,6 +52,7 @@ func (s *Service) DeleteAccessRule(ctx context.Context, userID, id string) error
 		if used {
 			return fault.Forbidden("May not delete access rule in use")
 		}
+		s.notify(ctx, tx, "access_rule", deleted, id)
 		return tx.DeleteAccessRule(ctx, id)
 	})
 }

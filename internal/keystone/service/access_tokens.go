@@ -110,7 +110,10 @@ func (s *Service) CreateRequestToken(ctx context.Context, r keystone.OAuthProof)
 		return t, err
 	}
 	t.ConsumerID = c.ID
-	return t, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertRequestToken(ctx, t) })
+	return t, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "OS-OAUTH1:request_token", created, t.ID)
+		return tx.InsertRequestToken(ctx, t)
+	})
 }
 
 // AuthorizeRequestToken grants a consumer's wish with some of the caller's
@@ -145,7 +148,10 @@ func (s *Service) AuthorizeRequestToken(ctx context.Context, id string, roles an
 		}
 	}
 	t.AuthorizingUserID, t.Verifier, t.RoleIDs = by.User.ID, newVerifier(), append([]string{}, ids...)
-	return t.Verifier, noRow(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.UpdateRequestToken(ctx, t) }), "Request token")
+	return t.Verifier, noRow(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "OS-OAUTH1:request_token", updated, id)
+		return tx.UpdateRequestToken(ctx, t)
+	}), "Request token")
 }
 
 // alive is 401 for what has expired.
@@ -179,6 +185,7 @@ func (s *Service) CreateAccessToken(ctx context.Context, r keystone.OAuthProof) 
 		}
 		a := keystone.AccessToken{ID: uuid.Hex(), Secret: uuid.Hex(), AuthorizingUserID: t.AuthorizingUserID, ProjectID: t.RequestedProjectID,
 			RoleIDs: t.RoleIDs, ConsumerID: t.ConsumerID, ExpiresAt: s.after(s.cfg.AccessTokenDuration)}
+		s.notify(ctx, tx, "OS-OAUTH1:access_token", created, a.ID)
 		return a, firstError(tx.DeleteRequestToken(ctx, t.ID), tx.InsertAccessToken(ctx, a))
 	})
 }
@@ -213,5 +220,8 @@ func (s *Service) DeleteAccessToken(ctx context.Context, userID, id string) erro
 	if _, err := s.AccessToken(ctx, userID, id); err != nil {
 		return err
 	}
-	return noRow(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteAccessToken(ctx, id) }), "Access token")
+	return noRow(s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "OS-OAUTH1:access_token", deleted, id)
+		return tx.DeleteAccessToken(ctx, id)
+	}), "Access token")
 }

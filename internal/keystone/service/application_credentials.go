@@ -162,19 +162,20 @@ func (s *Service) keepAppCredential(ctx context.Context, ac keystone.Application
 		ac.AccessRules = nil
 		for _, item := range rules {
 			given, _ := item.(map[string]any)
-			rule, err := ensureAccessRule(ctx, tx, ac.UserID, given)
+			rule, err := s.ensureAccessRule(ctx, tx, ac.UserID, given)
 			if err != nil {
 				return ac, err
 			}
 			ac.AccessRules = append(ac.AccessRules, rule)
 		}
+		s.notify(ctx, tx, "application_credential", created, ac.ID)
 		return ac, duplicate(tx.InsertApplicationCredential(ctx, ac), "application_credential", "Duplicate entry found with name %s", ac.Name)
 	})
 }
 
 // ensureAccessRule is the user's rule of that ID, or the one that allows the
 // same, which is made if there is none.
-func ensureAccessRule(ctx context.Context, tx *store.Tx, userID string, a keystone.Attributes) (keystone.AccessRule, error) {
+func (s *Service) ensureAccessRule(ctx context.Context, tx *store.Tx, userID string, a keystone.Attributes) (keystone.AccessRule, error) {
 	rule := keystone.AccessRule{ID: a.Text("id"), UserID: userID, Service: a.Text("service"), Path: a.Text("path"), Method: a.Text("method")}
 	if rule.ID != "" {
 		if found, err := tx.AccessRule(ctx, rule.ID); err == nil && found.UserID == userID {
@@ -195,6 +196,7 @@ func ensureAccessRule(ctx context.Context, tx *store.Tx, userID string, a keysto
 		return found, err
 	}
 	rule.ID = uuid.Hex()
+	s.notify(ctx, tx, "access_rule", created, rule.ID)
 	return rule, tx.InsertAccessRule(ctx, rule)
 }
 
@@ -207,6 +209,9 @@ func (s *Service) DeleteApplicationCredential(ctx context.Context, id string) er
 	if err := unrestricted(t, "application credentials."); err != nil {
 		return err
 	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteApplicationCredential(ctx, id) })
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "application_credential", deleted, id)
+		return tx.DeleteApplicationCredential(ctx, id)
+	})
 	return missing(err, "Application Credential", id)
 }

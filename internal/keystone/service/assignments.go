@@ -20,6 +20,7 @@ func (s *Service) Grant(ctx context.Context, a keystone.Assignment) error {
 		if err := firstError(actorIn(ctx, tx, a), targetIn(ctx, tx, a), domainRoleFits(ctx, tx, role, a)); err != nil {
 			return err
 		}
+		s.notifyGrant(ctx, tx, created, a)
 		return tx.AddGrant(ctx, a)
 	})
 }
@@ -86,6 +87,7 @@ func (s *Service) Revoke(ctx context.Context, a keystone.Assignment) error {
 		if err := targetIn(ctx, tx, a); err != nil {
 			return err
 		}
+		s.notifyGrant(ctx, tx, deleted, a)
 		err := tx.RemoveGrant(ctx, a)
 		if errors.Is(err, db.ErrNoRow) {
 			return notGranted(a)

@@ -24,6 +24,7 @@ func (s *Service) proveApplicationCredential(ctx context.Context, given keystone
 	if err != nil {
 		return err
 	}
+	p.claimed = keystone.User{ID: a.UserID}
 	ok, err := s.hasher.Matches(ctx, a.SecretHash, given.Secret)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ func (s *Service) proveMapped(ctx context.Context, given keystone.MappedProof, p
 	if given.TokenID != "" {
 		return s.proveFederatedToken(ctx, given.TokenID, p)
 	}
+	p.vouched = vouchedBy(given.IdentityProvider, "", "", nil)
 	idp, err := s.enabledIdentityProvider(ctx, given.IdentityProvider)
 	if err != nil {
 		return err
@@ -44,6 +45,7 @@ func (s *Service) proveMapped(ctx context.Context, given keystone.MappedProof, p
 		return err
 	}
 	p.from.IdentityProvider, p.from.Protocol, p.from.GroupIDs = idp.ID, given.Protocol, who.GroupIDs
+	p.vouched = vouchedBy(idp.ID, u.ID, "", who.GroupIDs)
 	return p.is(u)
 }
 
@@ -58,6 +60,7 @@ func (s *Service) proveFederatedToken(ctx context.Context, id string, p *proof) 
 	if f == nil {
 		return unauthorized("token of user %s came of no identity provider", t.User.ID)
 	}
+	p.claimed, p.vouched = t.User, vouchedBy(f.IdentityProvider, t.User.ID, t.AuditIDs[0], f.GroupIDs)
 	if _, err := s.enabledIdentityProvider(ctx, f.IdentityProvider); err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 type proof struct {
 	scope   keystone.Scope // what the client asks for; a method that decides it sets it
 	user    keystone.User
+	claimed keystone.User    // whom the method at work is about, proved or not
+	vouched *auditCredential // by which an identity provider vouches
 	methods []string
 	parent  *keystone.Token // of the token method
 	ends    time.Time       // when what was proved ends at the latest; zero is never
@@ -26,7 +28,7 @@ func (p *proof) is(u keystone.User) error {
 	if p.user.ID != "" && p.user.ID != u.ID {
 		return unauthorized("methods prove two users, %s and %s", p.user.ID, u.ID)
 	}
-	p.user = u
+	p.user, p.claimed = u, u
 	return nil
 }
 

@@ -20,6 +20,7 @@ func (s *Service) proveOAuth1(ctx context.Context, r keystone.OAuthProof, p *pro
 	if err := firstError(noRow(err, "Access token"), s.alive(t.ExpiresAt, "access token"), s.checkOAuth(params)); err != nil {
 		return err
 	}
+	p.claimed = keystone.User{ID: t.AuthorizingUserID}
 	if t.ConsumerID != params["oauth_consumer_key"] {
 		return unauthorized("access token %s is not of consumer %s", t.ID, params["oauth_consumer_key"])
 	}

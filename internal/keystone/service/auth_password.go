@@ -9,13 +9,15 @@ import (
 // provePassword proves the user who has the password.
 func (s *Service) provePassword(ctx context.Context, given keystone.PasswordProof, p *proof) error {
 	u, err := s.authenticatePassword(ctx, given.User, given.Password)
+	p.claimed = u
 	if err != nil {
 		return err
 	}
 	return p.is(u)
 }
 
-// authenticatePassword is the user with that password, if it has not expired, or 401.
+// authenticatePassword is the user with that password, if it has not expired, or
+// 401 and the user in question.
 func (s *Service) authenticatePassword(ctx context.Context, ref keystone.Ref, password string) (keystone.User, error) {
 	u, err := s.userWithPassword(ctx, ref, password)
 	if err == nil {

@@ -30,6 +30,7 @@ func (s *Service) proveTOTP(ctx context.Context, given keystone.TOTPProof, p *pr
 	} else if err != nil {
 		return err
 	}
+	p.claimed = u
 	d, err := s.store.Project(ctx, u.DomainID)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return err

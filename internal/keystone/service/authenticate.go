@@ -35,7 +35,7 @@ func (s *Service) Authenticate(ctx context.Context, c keystone.Credentials, scop
 	}
 	p := proof{scope: scope}
 	for _, m := range c.Methods {
-		if err := s.methods[m](ctx, c.Proofs[m], &p); err != nil {
+		if err := s.prove(ctx, m, c.Proofs[m], &p); err != nil {
 			return keystone.Token{}, err
 		}
 		p.used(m)
@@ -54,9 +54,21 @@ func (s *Service) Authenticate(ctx context.Context, c keystone.Credentials, scop
 		payload.Methods = p.methods
 	}
 	if err := s.enough(ctx, p); err != nil {
+		s.notifyLogin(ctx, p.user, nil, err)
 		return keystone.Token{}, err
 	}
 	return s.tokenFor(ctx, p, payload)
+}
+
+// prove runs one method and tells how it went; a token that is traded for
+// another is no login.
+func (s *Service) prove(ctx context.Context, method string, given any, p *proof) error {
+	p.claimed, p.vouched = keystone.User{}, nil
+	err := s.methods[method](ctx, given, p)
+	if method != keystone.MethodToken {
+		s.notifyLogin(ctx, p.claimed, p.vouched, err)
+	}
+	return err
 }
 
 // tokenFor issues the token that a proof and its scope come to.

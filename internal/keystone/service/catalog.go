@@ -45,6 +45,7 @@ func (s *Service) CreateRegion(ctx context.Context, a keystone.Attributes) (keys
 		if err := noRing(ctx, tx, r); err != nil {
 			return r, err
 		}
+		s.notify(ctx, tx, "region", created, r.ID)
 		return r, duplicate(tx.InsertRegion(ctx, r), "region", "Duplicate ID, %s.", r.ID)
 	})
 }
@@ -84,6 +85,7 @@ func (s *Service) UpdateRegion(ctx context.Context, id string, a keystone.Attrib
 		if err := noRing(ctx, tx, r); err != nil {
 			return r, err
 		}
+		s.notify(ctx, tx, "region", updated, id)
 		return r, tx.UpdateRegion(ctx, r)
 	})
 }
@@ -106,6 +108,7 @@ func (s *Service) DeleteRegion(ctx context.Context, id string) error {
 			if len(used) > 0 {
 				return fault.Forbidden("Unable to delete region %s because it or its child regions have associated endpoints.", id)
 			}
+			s.notify(ctx, tx, "region", deleted, r)
 			if err := tx.DeleteRegion(ctx, r); err != nil {
 				return err
 			}
@@ -149,7 +152,10 @@ func (s *Service) CreateService(ctx context.Context, a keystone.Attributes) (key
 	a = a.Normalized()
 	v := keystone.Service{ID: uuid.Hex(), Enabled: true, Extra: map[string]any{"name": ""}}
 	applyService(&v, a)
-	return v, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertService(ctx, v) })
+	return v, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "service", created, v.ID)
+		return tx.InsertService(ctx, v)
+	})
 }
 
 func applyService(v *keystone.Service, a keystone.Attributes) {
@@ -169,13 +175,17 @@ func (s *Service) UpdateService(ctx context.Context, id string, a keystone.Attri
 			return v, err
 		}
 		applyService(&v, a)
+		s.notify(ctx, tx, "service", updated, id)
 		return v, tx.UpdateService(ctx, v)
 	})
 }
 
 // DeleteService removes a service with its endpoints.
 func (s *Service) DeleteService(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteService(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "service", deleted, id)
+		return tx.DeleteService(ctx, id)
+	})
 	return missing(err, "service", id)
 }
 
@@ -203,9 +213,10 @@ func (s *Service) CreateEndpoint(ctx context.Context, a keystone.Attributes) (ke
 	e := keystone.Endpoint{ID: uuid.Hex(), Enabled: true}
 	applyEndpoint(&e, a)
 	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := placeEndpoint(ctx, tx, e, a); err != nil {
+		if err := s.placeEndpoint(ctx, tx, e, a); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "endpoint", created, e.ID)
 		return tx.InsertEndpoint(ctx, e)
 	})
 	return e, err
@@ -226,11 +237,12 @@ func applyEndpoint(e *keystone.Endpoint, a keystone.Attributes) {
 
 // placeEndpoint refuses a service or region that does not exist; a region
 // named in the old way is made.
-func placeEndpoint(ctx context.Context, tx *store.Tx, e keystone.Endpoint, a keystone.Attributes) error {
+func (s *Service) placeEndpoint(ctx context.Context, tx *store.Tx, e keystone.Endpoint, a keystone.Attributes) error {
 	if e.RegionID != "" {
 		_, err := tx.Region(ctx, e.RegionID)
 		switch {
 		case errors.Is(err, db.ErrNoRow) && a["region_id"] == nil && a["region"] != nil:
+			s.notify(ctx, tx, "region", created, e.RegionID)
 			if err := tx.InsertRegion(ctx, keystone.Region{ID: e.RegionID, Extra: map[string]any{}}); err != nil {
 				return err
 			}
@@ -263,16 +275,20 @@ func (s *Service) UpdateEndpoint(ctx context.Context, id string, a keystone.Attr
 			return e, err
 		}
 		applyEndpoint(&e, a)
-		if err := placeEndpoint(ctx, tx, e, a); err != nil {
+		if err := s.placeEndpoint(ctx, tx, e, a); err != nil {
 			return e, err
 		}
+		s.notify(ctx, tx, "endpoint", updated, id)
 		return e, tx.UpdateEndpoint(ctx, e)
 	})
 }
 
 // DeleteEndpoint removes an endpoint.
 func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteEndpoint(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "endpoint", deleted, id)
+		return tx.DeleteEndpoint(ctx, id)
+	})
 	return missing(err, "endpoint", id)
 }
 

@@ -38,7 +38,10 @@ func (s *Service) Consumers(ctx context.Context) ([]keystone.Consumer, error) {
 func (s *Service) CreateConsumer(ctx context.Context, a keystone.Attributes) (keystone.Consumer, error) {
 	c := keystone.Consumer{ID: uuid.Hex(), Secret: uuid.Hex()}
 	applyConsumer(&c, a.Normalized())
-	return c, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertConsumer(ctx, c) })
+	return c, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "OS-OAUTH1:consumer", created, c.ID)
+		return tx.InsertConsumer(ctx, c)
+	})
 }
 
 func applyConsumer(c *keystone.Consumer, a keystone.Attributes) {
@@ -59,6 +62,7 @@ func (s *Service) UpdateConsumer(ctx context.Context, id string, a keystone.Attr
 			return c, err
 		}
 		applyConsumer(&c, a.Normalized())
+		s.notify(ctx, tx, "OS-OAUTH1:consumer", updated, id)
 		return c, tx.UpdateConsumer(ctx, c)
 	})
 }
@@ -69,6 +73,7 @@ func (s *Service) DeleteConsumer(ctx context.Context, id string) error {
 		if err := s.revoke(ctx, tx, keystone.Revocation{ConsumerID: id}); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "OS-OAUTH1:consumer", deleted, id)
 		return tx.DeleteConsumer(ctx, id)
 	}), "Consumer")
 }

@@ -127,6 +127,7 @@ func (s *Service) keepCredential(ctx context.Context, c keystone.Credential) (ke
 				return c, fault.Forbidden("Unable to create additional credentials, maximum of %d already exceeded for user.", limit)
 			}
 		}
+		s.notify(ctx, tx, "credential", created, c.ID)
 		return c, duplicate(tx.InsertCredential(ctx, c), "credential", "Duplicate entry found with ID %s", c.ID)
 	})
 }
@@ -200,6 +201,7 @@ func (s *Service) UpdateCredential(ctx context.Context, id string, a keystone.At
 		if c, err = s.sealed(c); err != nil {
 			return c, err
 		}
+		s.notify(ctx, tx, "credential", updated, id)
 		return c, tx.UpdateCredential(ctx, c)
 	})
 }
@@ -230,7 +232,10 @@ func sameBinding(was, now keystone.Credential) error {
 
 // DeleteCredential removes a credential.
 func (s *Service) DeleteCredential(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteCredential(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "credential", deleted, id)
+		return tx.DeleteCredential(ctx, id)
+	})
 	return missing(err, "credential", id)
 }
 

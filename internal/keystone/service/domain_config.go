@@ -120,9 +120,9 @@ func optionsOf(rows []keystone.DomainOption) (keystone.DomainConfig, error) {
 	return out, nil
 }
 
-// CreateDomainConfig replaces a domain's whole configuration; created is false
+// CreateDomainConfig replaces a domain's whole configuration; isNew is false
 // if there was one.
-func (s *Service) CreateDomainConfig(ctx context.Context, domainID string, config map[string]any) (shown map[string]any, created bool, err error) {
+func (s *Service) CreateDomainConfig(ctx context.Context, domainID string, config map[string]any) (shown map[string]any, isNew bool, err error) {
 	checked, err := checkedConfig(config)
 	if err != nil {
 		return nil, false, err
@@ -135,14 +135,18 @@ func (s *Service) CreateDomainConfig(ctx context.Context, domainID string, confi
 		if err != nil {
 			return err
 		}
-		created = len(had) == 0
+		operation := updated
+		if isNew = len(had) == 0; isNew {
+			operation = created
+		}
 		if err := tx.RemoveDomainOptions(ctx, domainID, "", ""); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "domain_config", operation, domainID)
 		shown, err = setConfig(ctx, tx, domainID, checked)
 		return err
 	})
-	return shown, created, err
+	return shown, isNew, err
 }
 
 // setConfig writes options and gives what may be shown of all.
@@ -196,6 +200,7 @@ func (s *Service) UpdateDomainConfig(ctx context.Context, domainID, group, optio
 		if err == nil && len(shown) == 0 {
 			return nil, noDomainOption(domainID, "", "")
 		}
+		s.notify(ctx, tx, "domain_config", updated, domainID)
 		return shown, err
 	})
 }
@@ -242,6 +247,7 @@ func (s *Service) DeleteDomainConfig(ctx context.Context, domainID, group, optio
 				return noDomainOption(domainID, group, part)
 			}
 		}
+		s.notify(ctx, tx, "domain_config", deleted, domainID)
 		return tx.RemoveDomainOptions(ctx, domainID, group, option)
 	})
 }

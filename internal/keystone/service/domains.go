@@ -40,7 +40,10 @@ func (s *Service) CreateDomain(ctx context.Context, a keystone.Attributes) (keys
 		delete(a, "explicit_domain_id")
 	}
 	applyProject(&d, a)
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertProject(ctx, d) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "domain", created, d.ID)
+		return tx.InsertProject(ctx, d)
+	})
 	return d, projectConflict(err, d)
 }
 
@@ -76,5 +79,9 @@ func (s *Service) deleteDomain(ctx context.Context, tx *store.Tx, d keystone.Pro
 	if err := s.revoke(ctx, tx, keystone.Revocation{DomainID: d.ID}); err != nil {
 		return err
 	}
+	if err := s.notifyDomainContents(ctx, tx, d.ID); err != nil {
+		return err
+	}
+	s.notifyProject(ctx, tx, deleted, d)
 	return tx.DeleteDomain(ctx, d.ID)
 }

@@ -130,7 +130,16 @@ func (s *Service) AuthenticateS3(ctx context.Context, r SignedRequest) (keystone
 	})
 }
 
+// authenticateSigned issues a token to whoever has the secret of the access
+// key, which check asks for, and tells how that went.
 func (s *Service) authenticateSigned(ctx context.Context, r SignedRequest, check func(secret string) error) (keystone.Token, error) {
+	var claimed keystone.User
+	t, err := s.tokenForSigned(ctx, r, check, &claimed)
+	s.notifyLogin(ctx, claimed, nil, err)
+	return t, err
+}
+
+func (s *Service) tokenForSigned(ctx context.Context, r SignedRequest, check func(secret string) error, claimed *keystone.User) (keystone.Token, error) {
 	if r.Access == "" {
 		return keystone.Token{}, unauthorized("no access key")
 	}
@@ -140,6 +149,7 @@ func (s *Service) authenticateSigned(ctx context.Context, r SignedRequest, check
 	} else if err != nil {
 		return keystone.Token{}, err
 	}
+	claimed.ID = c.UserID
 	if c, err = s.unsealed(c); err != nil {
 		return keystone.Token{}, err
 	}

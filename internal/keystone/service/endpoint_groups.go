@@ -13,6 +13,13 @@ import (
 	"nacre/internal/oslo/uuid"
 )
 
+// What events call these resources.
+const (
+	endpointGroupResource        = "OS-EP-FILTER:endpoint_group"
+	projectEndpointGroupResource = "OS-EP-FILTER:project_endpoint_group"
+	projectEndpointResource      = "OS-EP-FILTER:project_endpoint"
+)
+
 // EndpointGroup is an endpoint group, or 404.
 func (s *Service) EndpointGroup(ctx context.Context, id string) (keystone.EndpointGroup, error) {
 	return endpointGroupIn(ctx, s.store, id)
@@ -37,7 +44,10 @@ func (s *Service) CreateEndpointGroup(ctx context.Context, a keystone.Attributes
 	if err := applyEndpointGroup(&g, a); err != nil {
 		return g, err
 	}
-	return g, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertEndpointGroup(ctx, g) })
+	return g, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, endpointGroupResource, created, g.ID)
+		return tx.InsertEndpointGroup(ctx, g)
+	})
 }
 
 func applyEndpointGroup(g *keystone.EndpointGroup, a keystone.Attributes) error {
@@ -61,13 +71,17 @@ func (s *Service) UpdateEndpointGroup(ctx context.Context, id string, a keystone
 		if err := firstError(err, sameID(a, id), applyEndpointGroup(&g, a)); err != nil {
 			return g, err
 		}
+		s.notify(ctx, tx, endpointGroupResource, updated, id)
 		return g, tx.UpdateEndpointGroup(ctx, g)
 	})
 }
 
 // DeleteEndpointGroup removes an endpoint group.
 func (s *Service) DeleteEndpointGroup(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteEndpointGroup(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, endpointGroupResource, deleted, id)
+		return tx.DeleteEndpointGroup(ctx, id)
+	})
 	return missing(err, "Endpoint Group", id)
 }
 
@@ -136,6 +150,7 @@ func (s *Service) AddEndpointGroup(ctx context.Context, p keystone.ProjectEndpoi
 		if err := groupForProject(ctx, tx, p); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, projectEndpointGroupResource, created, p.ProjectID+"/"+p.GroupID)
 		return duplicate(tx.AddProjectEndpointGroup(ctx, p), "project_endpoint_group", "Duplicate entry")
 	})
 }
@@ -146,6 +161,7 @@ func (s *Service) RemoveEndpointGroup(ctx context.Context, p keystone.ProjectEnd
 		if err := groupForProject(ctx, tx, p); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, projectEndpointGroupResource, deleted, p.ProjectID+"/"+p.GroupID)
 		return tx.RemoveProjectEndpointGroup(ctx, p)
 	})
 	if errors.Is(err, db.ErrNoRow) {
@@ -218,13 +234,17 @@ func (s *Service) AddProjectEndpoint(ctx context.Context, p keystone.ProjectEndp
 		if err := endpointForProject(ctx, tx, p); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, projectEndpointResource, created, p.ProjectID+"/"+p.EndpointID)
 		return duplicate(tx.AddProjectEndpoint(ctx, p), "project_endpoint", "Duplicate entry")
 	})
 }
 
 // RemoveProjectEndpoint undoes AddProjectEndpoint, or is 404.
 func (s *Service) RemoveProjectEndpoint(ctx context.Context, p keystone.ProjectEndpoint) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RemoveProjectEndpoint(ctx, p) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, projectEndpointResource, deleted, p.ProjectID+"/"+p.EndpointID)
+		return tx.RemoveProjectEndpoint(ctx, p)
+	})
 	if errors.Is(err, db.ErrNoRow) {
 		return notShown(p)
 	}

@@ -32,7 +32,10 @@ func (s *Service) Policies(ctx context.Context, fs keystone.Filters) ([]keystone
 func (s *Service) CreatePolicy(ctx context.Context, a keystone.Attributes) (keystone.Policy, error) {
 	p := keystone.Policy{ID: uuid.Hex()}
 	applyPolicy(&p, a.Normalized())
-	return p, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertPolicy(ctx, p) })
+	return p, s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "policy", created, p.ID)
+		return tx.InsertPolicy(ctx, p)
+	})
 }
 
 func applyPolicy(p *keystone.Policy, a keystone.Attributes) {
@@ -49,15 +52,22 @@ func (s *Service) UpdatePolicy(ctx context.Context, id string, a keystone.Attrib
 			return p, err
 		}
 		applyPolicy(&p, a)
+		s.notify(ctx, tx, "policy", updated, id)
 		return p, tx.UpdatePolicy(ctx, p)
 	})
 }
 
 // DeletePolicy removes a policy; no endpoint goes by it any more.
 func (s *Service) DeletePolicy(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeletePolicy(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "policy", deleted, id)
+		return tx.DeletePolicy(ctx, id)
+	})
 	return missing(err, "policy", id)
 }
+
+// policyAssociationResource is what events call it; they name the policy.
+const policyAssociationResource = "OS-ENDPOINT-POLICY:policy_association"
 
 // associable is 404 for a part of an association that is not there.
 func associable(ctx context.Context, q rows, a keystone.PolicyAssociation) error {
@@ -81,6 +91,7 @@ func (s *Service) AssociatePolicy(ctx context.Context, a keystone.PolicyAssociat
 		if err := associable(ctx, tx, a); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, policyAssociationResource, created, a.PolicyID)
 		return tx.SetPolicy(ctx, a)
 	})
 }
@@ -103,6 +114,7 @@ func (s *Service) DissociatePolicy(ctx context.Context, a keystone.PolicyAssocia
 		if err := associable(ctx, tx, a); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, policyAssociationResource, deleted, a.PolicyID)
 		return tx.RemovePolicyAssociation(ctx, a)
 	})
 }

@@ -83,11 +83,15 @@ func (s *Service) shadowUser(ctx context.Context, tx *store.Tx, who mapped) (u k
 	} else if err != nil {
 		return u, false, err
 	}
+	name, email := u.Name, u.Extra["email"]
 	if u.DisplayName != "" { // a name that was given here stays
 		u.Name = who.User.Name
 	}
 	if who.User.Email != "" {
 		keystone.Attributes{"email": who.User.Email}.MergeExtra(&u.Extra)
+	}
+	if u.Name != name || u.Extra["email"] != email {
+		s.notify(ctx, tx, "user", updated, u.ID)
 	}
 	return u, false, tx.UpdateUser(ctx, u)
 }
@@ -98,6 +102,7 @@ func (s *Service) insertShadow(ctx context.Context, tx *store.Tx, who mapped) (k
 	if who.User.Email != "" {
 		u.Extra["email"] = who.User.Email
 	}
+	s.notify(ctx, tx, "user", created, u.ID)
 	err := tx.InsertUser(ctx, u)
 	if err == nil {
 		err = tx.InsertFederatedUser(ctx, keystone.FederatedUser{IDPID: who.idp.ID, ProtocolID: who.proto, UniqueID: who.User.ID, UserID: u.ID})
@@ -123,12 +128,16 @@ func (s *Service) shadowMemberships(ctx context.Context, tx *store.Tx, who mappe
 			continue
 		}
 		changed = true
+		s.notifyMember(ctx, tx, "removed", keystone.Membership{UserID: u.ID, GroupID: m.GroupID})
 		if err := tx.RemoveExpiringMembership(ctx, m); err != nil {
 			return err
 		}
 	}
 	for _, g := range who.GroupIDs {
-		changed = changed || !had[g]
+		if !had[g] {
+			changed = true
+			s.notifyMember(ctx, tx, "added", keystone.Membership{UserID: u.ID, GroupID: g})
+		}
 		m := keystone.ExpiringMembership{UserID: u.ID, GroupID: g, IDPID: who.idp.ID, LastVerified: s.clock.Now()}
 		if err := tx.SetExpiringMembership(ctx, m); err != nil {
 			return err
@@ -245,6 +254,7 @@ func (s *Service) shadowProjects(ctx context.Context, tx *store.Tx, who mapped, 
 	for i, p := range projects {
 		made, err := tx.ProjectByName(ctx, p.DomainID, p.Name) // by another login meanwhile, or by this mapping twice
 		if errors.Is(err, db.ErrNoRow) {
+			s.notify(ctx, tx, "project", created, p.ID)
 			made, err = p.Project, tx.InsertProject(ctx, p.Project)
 		}
 		if err != nil {
@@ -257,11 +267,13 @@ func (s *Service) shadowProjects(ctx context.Context, tx *store.Tx, who mapped, 
 		return err
 	}
 	for _, a := range add {
+		s.notifyGrant(ctx, tx, created, a)
 		if err := tx.AddGrant(ctx, a); err != nil {
 			return err
 		}
 	}
 	for _, a := range remove {
+		s.notifyGrant(ctx, tx, deleted, a)
 		if err := tx.RemoveGrant(ctx, a); err != nil {
 			return err
 		}

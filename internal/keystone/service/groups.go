@@ -37,6 +37,7 @@ func (s *Service) CreateGroup(ctx context.Context, a keystone.Attributes) (keyst
 			return g, err
 		}
 		applyGroup(&g, a)
+		s.notify(ctx, tx, "group", created, g.ID)
 		return g, groupConflict(tx.InsertGroup(ctx, g), g)
 	})
 }
@@ -56,6 +57,7 @@ func (s *Service) UpdateGroup(ctx context.Context, id string, a keystone.Attribu
 			return g, err
 		}
 		applyGroup(&g, a)
+		s.notify(ctx, tx, "group", updated, id)
 		return g, groupConflict(tx.UpdateGroup(ctx, g), g)
 	})
 }
@@ -73,6 +75,7 @@ func (s *Service) DeleteGroup(ctx context.Context, id string) error {
 		if err := s.revokeMembers(ctx, tx, id); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "group", deleted, id)
 		return tx.DeleteGroup(ctx, id)
 	})
 	return missing(err, "group", id)
@@ -148,6 +151,7 @@ func (s *Service) AddMember(ctx context.Context, m keystone.Membership) error {
 		if err := memberIn(ctx, tx, m); err != nil {
 			return err
 		}
+		s.notifyMember(ctx, tx, "added", m)
 		return tx.AddMember(ctx, m)
 	})
 }
@@ -184,6 +188,7 @@ func (s *Service) RemoveMember(ctx context.Context, m keystone.Membership) error
 		} else if err != nil {
 			return err
 		}
+		s.notifyMember(ctx, tx, "removed", m)
 		return s.revoke(ctx, tx, keystone.Revocation{UserID: m.UserID})
 	})
 }

@@ -17,6 +17,14 @@ import (
 	"nacre/internal/oslo/uuid"
 )
 
+// What events call the resources of federation.
+const (
+	identityProviderResource = "OS-FEDERATION:identity_provider"
+	protocolResource         = "OS-FEDERATION:protocol"
+	mappingResource          = "OS-FEDERATION:mapping"
+	serviceProviderResource  = "OS-FEDERATION:service_provider"
+)
+
 // IdentityProvider is an identity provider, or 404.
 func (s *Service) IdentityProvider(ctx context.Context, id string) (keystone.IdentityProvider, error) {
 	p, err := s.store.IdentityProvider(ctx, id)
@@ -39,6 +47,7 @@ func (s *Service) CreateIdentityProvider(ctx context.Context, id string, a keyst
 		p := keystone.IdentityProvider{ID: id, DomainID: a.Text("domain_id"), RemoteIDs: []string{}}
 		if p.DomainID == "" {
 			p.DomainID = uuid.Hex()
+			s.notify(ctx, tx, "domain", created, p.DomainID)
 			if err := tx.InsertProject(ctx, keystone.Project{ID: p.DomainID, Name: p.DomainID, IsDomain: true, Enabled: true,
 				Description: "Auto generated federated domain for Identity Provider: " + id, Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}}); err != nil {
 				return p, err
@@ -47,6 +56,7 @@ func (s *Service) CreateIdentityProvider(ctx context.Context, id string, a keyst
 			return p, err
 		}
 		applyIdentityProvider(&p, a)
+		s.notify(ctx, tx, identityProviderResource, created, id)
 		return p, idpConflict(tx.InsertIdentityProvider(ctx, p), p)
 	})
 }
@@ -102,6 +112,7 @@ func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, a keyst
 			return p, missing(err, "Identity Provider", id)
 		}
 		applyIdentityProvider(&p, a)
+		s.notify(ctx, tx, identityProviderResource, updated, id)
 		return p, idpConflict(tx.UpdateIdentityProvider(ctx, p), p)
 	})
 }
@@ -109,7 +120,10 @@ func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, a keyst
 // DeleteIdentityProvider removes an identity provider with its protocols and
 // the users who came by it. Its domain stays.
 func (s *Service) DeleteIdentityProvider(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteIdentityProvider(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, identityProviderResource, deleted, id)
+		return tx.DeleteIdentityProvider(ctx, id)
+	})
 	return missing(err, "Identity Provider", id)
 }
 
@@ -146,6 +160,7 @@ func (s *Service) CreateProtocol(ctx context.Context, idpID, id string, a keysto
 		if _, err := tx.IdentityProvider(ctx, idpID); err != nil {
 			return p, missing(err, "Identity Provider", idpID)
 		}
+		s.notify(ctx, tx, protocolResource, created, idpID+"/"+id)
 		return p, duplicate(tx.InsertProtocol(ctx, p), "federation_protocol", "Duplicate entry found with ID %s", id)
 	})
 }
@@ -170,12 +185,16 @@ func (s *Service) UpdateProtocol(ctx context.Context, idpID, id string, a keysto
 		if err := applyProtocol(ctx, tx, &p, a); err != nil {
 			return p, err
 		}
+		s.notify(ctx, tx, protocolResource, updated, idpID+"/"+id)
 		return p, tx.UpdateProtocol(ctx, p)
 	})
 }
 
 // DeleteProtocol takes a protocol from an identity provider, and the users who came by it.
 func (s *Service) DeleteProtocol(ctx context.Context, idpID, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteProtocol(ctx, idpID, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, protocolResource, deleted, idpID+"/"+id)
+		return tx.DeleteProtocol(ctx, idpID, id)
+	})
 	return noProtocol(err, idpID, id)
 }

@@ -44,6 +44,7 @@ func (s *Service) CreateRegisteredLimits(ctx context.Context, list []keystone.At
 			if err := limited(ctx, tx, a, "registered_limit"); err != nil {
 				return nil, err
 			}
+			s.notify(ctx, tx, "registered_limit", created, l.ID)
 			if err := duplicate(tx.InsertRegisteredLimit(ctx, l), "registered_limit", "Duplicate entry"); err != nil {
 				return nil, err
 			}
@@ -91,6 +92,7 @@ func (s *Service) UpdateRegisteredLimit(ctx context.Context, id string, a keysto
 			return l, err
 		}
 		applyRegisteredLimit(&l, a)
+		s.notify(ctx, tx, "registered_limit", updated, id)
 		return l, duplicate(tx.UpdateRegisteredLimit(ctx, l), "registered_limit", "Duplicate entry")
 	})
 }
@@ -114,6 +116,7 @@ func (s *Service) DeleteRegisteredLimit(ctx context.Context, id string) error {
 		if _, err := unusedLimit(ctx, tx, id); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "registered_limit", deleted, id)
 		return tx.DeleteRegisteredLimit(ctx, id)
 	})
 }
@@ -150,6 +153,7 @@ func (s *Service) CreateLimits(ctx context.Context, list []keystone.Attributes) 
 			return nil, err
 		}
 		for i := range made {
+			s.notify(ctx, tx, "limit", created, made[i].ID)
 			if err := insertLimit(ctx, tx, &made[i]); err != nil {
 				return nil, err
 			}
@@ -213,13 +217,17 @@ func (s *Service) UpdateLimit(ctx context.Context, id string, a keystone.Attribu
 		if err := s.fitLimits(ctx, tx, []keystone.Limit{l}); err != nil {
 			return l, err
 		}
+		s.notify(ctx, tx, "limit", updated, id)
 		return l, tx.UpdateLimit(ctx, l)
 	})
 }
 
 // DeleteLimit removes a limit.
 func (s *Service) DeleteLimit(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteLimit(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "limit", deleted, id)
+		return tx.DeleteLimit(ctx, id)
+	})
 	return noLimit(err, "limit", id)
 }
 

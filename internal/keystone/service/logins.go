@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,8 @@ const (
 	lockPassword     = "lock_password"
 )
 
-// userWithPassword is the user with that password, expired or not, or 401, always
-// after one comparison of hashes. An unknown user, a wrong password and a
+// userWithPassword is the user with that password, expired or not, or 401 and
+// the user in question, always after one comparison of hashes. An unknown user, a wrong password and a
 // locked user are not to be told apart.
 func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, password string) (keystone.User, error) {
 	u, reason := s.findUser(ctx, ref)
@@ -35,28 +36,28 @@ func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, passwo
 		return u, err
 	}
 	if err := s.countLogin(ctx, u, ok); err != nil {
-		return keystone.User{}, err
+		return u, err
 	}
 	switch d, err := s.store.Project(ctx, u.DomainID); {
 	case reason != nil:
-		return keystone.User{}, unauthorized("no such user")
+		return u, unauthorized("Could not find user: %s.", cmp.Or(ref.Name, ref.ID))
 	case !ok:
-		return keystone.User{}, unauthorized("wrong password for user %s", u.ID)
+		return u, unauthorized("wrong password for user %s", u.ID)
 	case err != nil && !errors.Is(err, db.ErrNoRow):
-		return keystone.User{}, err
+		return u, err
 	case err != nil || !d.Enabled:
-		return keystone.User{}, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID)
+		return u, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID)
 	}
 	active, err := s.withActivity(ctx, []keystone.User{u})
 	if err != nil {
-		return keystone.User{}, err
+		return u, err
 	}
 	if !active[0].Enabled {
-		return keystone.User{}, unauthorized("user %s is disabled", u.ID)
+		return u, unauthorized("user %s is disabled", u.ID)
 	}
 	if s.cfg.Compliance.DisableUserDaysInactive > 0 {
 		if err := s.store.NoteActive(ctx, u.ID, s.clock.Now()); err != nil {
-			return keystone.User{}, err
+			return u, err
 		}
 	}
 	return u, nil
@@ -90,7 +91,7 @@ func (s *Service) countLogin(ctx context.Context, u keystone.User, ok bool) erro
 		if err := s.store.CountFailure(ctx, nobody, now, forgotten, c.LockoutFailureAttempts); err != nil {
 			return err
 		}
-		return unauthorized("user %s is locked after %d failures", u.ID, login.Failures)
+		return unauthorized("The account is locked for user: %s.", u.ID)
 	case !ok:
 		return s.store.CountFailure(ctx, u.ID, now, forgotten, c.LockoutFailureAttempts)
 	case login.Failures == 0:

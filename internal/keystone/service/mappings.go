@@ -28,6 +28,7 @@ func (s *Service) CreateMapping(ctx context.Context, id string, a keystone.Attri
 		return keystone.Mapping{}, err
 	}
 	return s.putMapping(ctx, id, a, func(ctx context.Context, tx *store.Tx, m keystone.Mapping) error {
+		s.notify(ctx, tx, mappingResource, created, id)
 		return duplicate(tx.InsertMapping(ctx, m), "mapping", "Duplicate entry found with ID %s", id)
 	})
 }
@@ -35,6 +36,7 @@ func (s *Service) CreateMapping(ctx context.Context, id string, a keystone.Attri
 // UpdateMapping replaces the rules of a mapping.
 func (s *Service) UpdateMapping(ctx context.Context, id string, a keystone.Attributes) (keystone.Mapping, error) {
 	return s.putMapping(ctx, id, a, func(ctx context.Context, tx *store.Tx, m keystone.Mapping) error {
+		s.notify(ctx, tx, mappingResource, updated, id)
 		return missing(tx.UpdateMapping(ctx, m), "mapping", id)
 	})
 }
@@ -67,6 +69,9 @@ func mappingOf(id string, a keystone.Attributes) (keystone.Mapping, error) {
 
 // DeleteMapping removes a mapping. Protocols that use it cannot authenticate any more.
 func (s *Service) DeleteMapping(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteMapping(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, mappingResource, deleted, id)
+		return tx.DeleteMapping(ctx, id)
+	})
 	return missing(err, "mapping", id)
 }

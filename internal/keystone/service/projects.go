@@ -47,6 +47,7 @@ func (s *Service) CreateProject(ctx context.Context, a keystone.Attributes) (key
 			}
 		}
 		applyProject(&p, a)
+		s.notify(ctx, tx, projectKind(p), created, p.ID)
 		return p, projectConflict(tx.InsertProject(ctx, p), p)
 	})
 }
@@ -152,6 +153,7 @@ func (s *Service) updateProject(ctx context.Context, tx *store.Tx, p keystone.Pr
 			return p, err
 		}
 	}
+	s.notifyProject(ctx, tx, updated, p)
 	return p, projectConflict(tx.UpdateProject(ctx, p), p)
 }
 
@@ -242,6 +244,7 @@ func (s *Service) DeleteProject(ctx context.Context, id string) error {
 		if err := s.revoke(ctx, tx, keystone.Revocation{ProjectID: id}); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "project", deleted, id)
 		return tx.DeleteProject(ctx, id)
 	})
 }
@@ -258,18 +261,18 @@ func (s *Service) Subtree(ctx context.Context, id string) ([]keystone.Project, e
 
 // SetTags replaces a project's tags.
 func (s *Service) SetTags(ctx context.Context, id string, tags []string) ([]string, error) {
-	return s.changeTags(ctx, id, "update", func([]string) ([]string, error) { return tags, nil })
+	return s.changeTags(ctx, id, "update", "", func([]string) ([]string, error) { return tags, nil })
 }
 
 // AddTag adds a tag to a project.
 func (s *Service) AddTag(ctx context.Context, id, tag string) error {
-	_, err := s.changeTags(ctx, id, "create", func(have []string) ([]string, error) { return append(have, tag), nil })
+	_, err := s.changeTags(ctx, id, "create", tag, func(have []string) ([]string, error) { return append(have, tag), nil })
 	return err
 }
 
 // RemoveTag takes a tag away, or is 404.
 func (s *Service) RemoveTag(ctx context.Context, id, tag string) error {
-	_, err := s.changeTags(ctx, id, "delete", func(have []string) ([]string, error) {
+	_, err := s.changeTags(ctx, id, "delete", tag, func(have []string) ([]string, error) {
 		if !slices.Contains(have, tag) {
 			return nil, fault.NotFound("Could not find project tag: %s.", tag)
 		}
@@ -278,7 +281,8 @@ func (s *Service) RemoveTag(ctx context.Context, id, tag string) error {
 	return err
 }
 
-func (s *Service) changeTags(ctx context.Context, id, verb string, change func(have []string) ([]string, error)) (tags []string, err error) {
+// changeTags changes the tags of a project; tag is the one that it is about, "" if all.
+func (s *Service) changeTags(ctx context.Context, id, verb, tag string, change func(have []string) ([]string, error)) (tags []string, err error) {
 	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		p, err := tx.Project(ctx, id)
 		if err != nil {
@@ -292,6 +296,10 @@ func (s *Service) changeTags(ctx context.Context, id, verb string, change func(h
 		}
 		p.Tags = tagsOf(tags)
 		tags = p.Tags
+		s.notifyProject(ctx, tx, updated, p)
+		if tag != "" {
+			s.notify(ctx, tx, "project tag", verb+"d", strings.TrimSpace(tag))
+		}
 		return tx.UpdateProject(ctx, p)
 	})
 	return tags, missing(err, "project", id)

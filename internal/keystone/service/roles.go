@@ -37,7 +37,10 @@ func (s *Service) CreateRole(ctx context.Context, a keystone.Attributes) (keysto
 	a = a.Normalized()
 	r := keystone.Role{ID: uuid.Hex(), DomainID: a.Text("domain_id")}
 	applyRole(&r, a)
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertRole(ctx, r) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "role", created, r.ID)
+		return tx.InsertRole(ctx, r)
+	})
 	return r, roleConflict(err, r)
 }
 
@@ -74,6 +77,7 @@ func (s *Service) UpdateRole(ctx context.Context, id string, a keystone.Attribut
 			return r, fault.BadRequest("Update of `domain_id` is not allowed.")
 		}
 		applyRole(&r, a)
+		s.notify(ctx, tx, "role", updated, id)
 		return r, roleConflict(tx.UpdateRole(ctx, r), r)
 	})
 }
@@ -88,6 +92,7 @@ func (s *Service) DeleteRole(ctx context.Context, id string) error {
 		if err := deletable(r.Options, "role", id); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "role", deleted, id)
 		return tx.DeleteRole(ctx, id)
 	})
 }
@@ -114,13 +119,17 @@ func (s *Service) Imply(ctx context.Context, prior, implied keystone.Role) error
 		return fault.Forbidden("%s cannot be an implied roles.", implied.ID)
 	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "implied_role", created, prior.ID+"/"+implied.ID)
 		return tx.AddImplication(ctx, keystone.Implication{PriorID: prior.ID, ImpliedID: implied.ID})
 	})
 }
 
 // Unimply undoes Imply, or is 404.
 func (s *Service) Unimply(ctx context.Context, i keystone.Implication) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.RemoveImplication(ctx, i) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "implied_role", deleted, i.PriorID+"/"+i.ImpliedID)
+		return tx.RemoveImplication(ctx, i)
+	})
 	if errors.Is(err, db.ErrNoRow) {
 		return notImplied(i)
 	}

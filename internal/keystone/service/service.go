@@ -2,6 +2,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/messaging"
 )
 
 // Compliance holds the options of [security_compliance], by their names
@@ -55,8 +57,11 @@ type Config struct {
 	CredentialAuthTTL              time.Duration // [credential] auth_ttl, for signed requests; default 15 min
 	ApplicationCredentialUserLimit int           // [application_credential] user_limit; 0 is no limit
 	MaxRedelegationCount           int           // [trust] max_redelegation_count; default 3
-	RequestTokenDuration           time.Duration // [oauth1] request_token_duration; default 8 h
-	AccessTokenDuration            time.Duration // [oauth1] access_token_duration; default 24 h
+	NotificationFormat             string        // [DEFAULT] notification_format; default cadf
+	NotificationOptOut             []string      // [DEFAULT] notification_opt_out; nil is DefaultNotificationOptOut
+
+	RequestTokenDuration time.Duration // [oauth1] request_token_duration; default 8 h
+	AccessTokenDuration  time.Duration // [oauth1] access_token_duration; default 24 h
 }
 
 // DefaultAllowExpired is the original's [token] allow_expired_window.
@@ -70,6 +75,7 @@ type Deps struct {
 	SSO      *sso.Parties // nil is in federation with nobody
 	Clock    clock.Clock  // nil is the machine's
 	Config   Config
+	Events   *messaging.Notifier // nil tells nobody
 
 	CredentialKeys *token.Repository // seal credentials
 }
@@ -86,6 +92,7 @@ type Service struct {
 	methods  map[string]prover
 	kinds    []kind
 	sso      *sso.Parties
+	events   *messaging.Notifier
 
 	answers    answers
 	limitModel keystone.LimitModel
@@ -127,6 +134,10 @@ func New(d Deps) *Service {
 		c.Methods = token.DefaultMethods
 	}
 	c.derivedDefaults()
+	c.NotificationFormat = cmp.Or(c.NotificationFormat, NotificationsCADF)
+	if c.NotificationOptOut == nil {
+		c.NotificationOptOut = DefaultNotificationOptOut
+	}
 	if d.SSO == nil {
 		d.SSO = &sso.Parties{}
 	}
@@ -142,7 +153,7 @@ func New(d Deps) *Service {
 	if !known {
 		model = keystone.FlatLimits
 	}
-	s := &Service{store: d.Store, sso: d.SSO, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
+	s := &Service{store: d.Store, sso: d.SSO, events: d.Events, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }

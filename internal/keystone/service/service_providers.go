@@ -27,6 +27,7 @@ func (s *Service) CreateServiceProvider(ctx context.Context, id string, a keysto
 	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.ServiceProvider, error) {
 		p := keystone.ServiceProvider{ID: id, RelayStatePrefix: keystone.RelayStatePrefix}
 		applyServiceProvider(&p, a)
+		s.notify(ctx, tx, serviceProviderResource, created, id)
 		return p, duplicate(tx.InsertServiceProvider(ctx, p), "service_provider", "Duplicate entry found with ID %s", id)
 	})
 }
@@ -50,12 +51,16 @@ func (s *Service) UpdateServiceProvider(ctx context.Context, id string, a keysto
 			return p, missing(err, "Service Provider", id)
 		}
 		applyServiceProvider(&p, a)
+		s.notify(ctx, tx, serviceProviderResource, updated, id)
 		return p, tx.UpdateServiceProvider(ctx, p)
 	})
 }
 
 // DeleteServiceProvider removes a service provider.
 func (s *Service) DeleteServiceProvider(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.DeleteServiceProvider(ctx, id) })
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, serviceProviderResource, deleted, id)
+		return tx.DeleteServiceProvider(ctx, id)
+	})
 	return missing(err, "Service Provider", id)
 }

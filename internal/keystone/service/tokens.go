@@ -314,6 +314,7 @@ func (s *Service) RevokeToken(ctx context.Context, tok string) error {
 		return err
 	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "token", deleted, t.AuditIDs[0])
 		return s.revoke(ctx, tx, keystone.Revocation{AuditID: t.AuditIDs[0]})
 	})
 }

@@ -155,7 +155,10 @@ func (s *Service) CreateTrust(ctx context.Context, a keystone.Attributes) (keyst
 	if err := s.setDepth(ctx, &t, a, by.Trust); err != nil {
 		return t, err
 	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.InsertTrust(ctx, t) })
+	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, "OS-TRUST:trust", created, t.ID)
+		return tx.InsertTrust(ctx, t)
+	})
 	return t, duplicate(err, "trust", "Duplicate entry")
 }
 
@@ -270,6 +273,7 @@ func (s *Service) deleteTrust(ctx context.Context, tx *store.Tx, id string) erro
 	if err := s.revoke(ctx, tx, keystone.Revocation{TrustID: id}); err != nil {
 		return err
 	}
+	s.notify(ctx, tx, "OS-TRUST:trust", deleted, id)
 	return tx.DeleteTrust(ctx, id, s.clock.Now())
 }
 

@@ -99,6 +99,7 @@ func (s *Service) setPassword(ctx context.Context, tx *store.Tx, u *keystone.Use
 // revokes the user's tokens.
 func (s *Service) ChangePassword(ctx context.Context, id, original, password string) error {
 	u, err := s.userWithPassword(ctx, keystone.Ref{ID: id}, original)
+	s.notifyLogin(ctx, u, nil, err)
 	if err != nil {
 		return err
 	}
@@ -123,6 +124,7 @@ func (s *Service) ChangePassword(ctx context.Context, id, original, password str
 		if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {
 			return err
 		}
+		s.notify(ctx, tx, "user", updated, id)
 		return tx.UpdateUser(ctx, now)
 	})
 }

@@ -65,6 +65,7 @@ func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keysto
 				return u, err
 			}
 		}
+		s.notify(ctx, tx, "user", created, u.ID)
 		return u, linkFederated(ctx, tx, u, a, userConflict(tx.InsertUser(ctx, u), u))
 	})
 }
@@ -101,7 +102,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 			return u, err
 		}
 		if was.Enabled && !u.Enabled {
-			if err := tx.DeleteApplicationCredentialsOf(ctx, id); err != nil {
+			if err := firstError(s.notifyAppCredentialsDeleted(ctx, tx, id), tx.DeleteApplicationCredentialsOf(ctx, id)); err != nil {
 				return u, err
 			}
 		}
@@ -110,6 +111,7 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 				return u, err
 			}
 		}
+		s.notify(ctx, tx, "user", updated, id)
 		return u, linkFederated(ctx, tx, u, a, userConflict(tx.UpdateUser(ctx, u), u))
 	})
 }
@@ -133,6 +135,9 @@ func applyUser(ctx context.Context, q rows, u *keystone.User, a keystone.Attribu
 func (s *Service) DeleteUser(ctx context.Context, id string) error {
 	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {
+			return err
+		}
+		if err := s.notifyUserDeleted(ctx, tx, id); err != nil {
 			return err
 		}
 		return tx.DeleteUser(ctx, id)

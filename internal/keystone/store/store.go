@@ -74,6 +74,9 @@ type Tx struct {
 	tx *db.Tx
 }
 
+// AfterCommit has fn called once the transaction is in the database.
+func (tx *Tx) AfterCommit(fn func()) { tx.tx.AfterCommit(fn) }
+
 // Tx runs fn in a transaction that moves the revision. fn may run again, whole.
 func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) error) error {
 	return s.db.Tx(ctx, func(ctx context.Context, dtx *db.Tx) error {

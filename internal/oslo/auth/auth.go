@@ -83,16 +83,35 @@ func Caller(ctx context.Context) Identity {
 	return id
 }
 
-// WithRequestID returns a context that carries a request ID ("req-…").
+// Request is what is known of the request that is being answered: for events
+// and logs, never to decide by.
+type Request struct {
+	ID       string // "req-…"
+	GlobalID string // of the request that it is a part of, as the client says
+	Address  string // of the client; "" for one in this process
+	Agent    string // what the client calls itself
+}
+
+// WithRequest returns a context that carries r.
+func WithRequest(ctx context.Context, r Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, &r)
+}
+
+// WithRequestID is WithRequest where only the request ID is known.
 func WithRequestID(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestKey{}, id)
+	return WithRequest(ctx, Request{ID: id})
+}
+
+// RequestOf is the request in ctx, or the zero Request.
+func RequestOf(ctx context.Context) Request {
+	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+		return *r
+	}
+	return Request{}
 }
 
 // RequestID is the request ID in ctx, or "".
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
-}
+func RequestID(ctx context.Context) string { return RequestOf(ctx).ID }
 
 // System is the identity of the cloud itself: work that nobody asked for by an API call.
 func System(service string) Identity {

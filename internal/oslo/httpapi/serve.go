@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -37,8 +38,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
 	c := &Call{W: rec, R: r, api: a}
-	id := requestID(r)
-	ctx, span := trace.Start(auth.WithRequestID(r.Context(), id), a.svc.Name)
+	id, global := requestIDs(r)
+	ctx, span := trace.Start(auth.WithRequest(r.Context(),
+		auth.Request{ID: id, GlobalID: global, Address: clientAddress(r), Agent: r.UserAgent()}), a.svc.Name)
 	c.R = r.WithContext(ctx)
 	defer func() {
 		if p := recover(); p != nil {
@@ -75,12 +77,26 @@ func (a *API) observe(c *Call, span trace.Span, status int, took time.Duration) 
 	}
 }
 
-// requestID is a fresh one, or that of a service which calls on behalf of a request.
-func requestID(r *http.Request) string {
-	if id := r.Header.Get("X-Openstack-Request-Id"); requestIDForm.MatchString(id) && r.Header.Get("X-Service-Token") != "" {
-		return id
+// requestIDs are the request's own ID, and that of the request it is a part
+// of, if the client names one. The own is a fresh one, or, for a service that
+// calls on behalf of a request, that one's.
+func requestIDs(r *http.Request) (id, global string) {
+	if global = r.Header.Get("X-Openstack-Request-Id"); !requestIDForm.MatchString(global) {
+		return "req-" + uuid.New(), ""
 	}
-	return "req-" + uuid.New()
+	if r.Header.Get("X-Service-Token") != "" {
+		return global, global
+	}
+	return "req-" + uuid.New(), global
+}
+
+// clientAddress is where the request comes from, "" from within this process.
+func clientAddress(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
 }
 
 func (a *API) serve(c *Call) {
