@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -76,13 +77,33 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
 		return Running{}, errors.Join(err, svc.close())
 	}
-	a, err := api.New(svc.Service, env.Door("keystone"))
-	if err != nil {
+	run := Running{Work: loops(svc.Loops()), Close: svc.close, Healthy: svc.Healthy}
+	if err := identityAPIs(&run, svc.Service, env); err != nil {
 		return Running{}, errors.Join(err, svc.close())
 	}
 	env.identify(svc, svc.IssueFor)
-	return Running{API: a, Work: loops(svc.Loops()), Close: svc.close, Healthy: svc.Healthy}, nil
+	return run, nil
 }
+
+// identityAPIs makes what is served: version 3, and, if it is wanted, version
+// 2.0 beside it, on the port for administrators, too.
+func identityAPIs(run *Running, svc *service.Service, env *Env) (err error) {
+	door := env.Door("keystone")
+	if !env.Config.Keystone.V2 {
+		run.API, err = api.New(svc, door)
+		return err
+	}
+	admin, err := api.NewV2(svc, door, api.V2Admin)
+	if err != nil {
+		return err
+	}
+	run.Also = map[int]http.Handler{identityAdminPort: admin}
+	run.API, err = api.NewV2(svc, door, api.V2Public)
+	return err
+}
+
+// identityAdminPort is Keystone's port for administrators, which only version 2.0 has.
+const identityAdminPort = 35357
 
 // tokenProvider makes and reads tokens; the function ends its connections.
 func tokenProvider(env *Env, st *store.Store) (token.Provider, func() error, error) {
@@ -149,8 +170,11 @@ func bootstrap(env *Env) service.BootstrapConfig {
 	c := service.BootstrapConfig{AdminPassword: env.Secrets.AdminPassword, Region: env.Config.Region}
 	for _, s := range Catalogue {
 		url := env.URL(s.Port) + s.Path
-		c.Services = append(c.Services, service.BootstrapService{Name: s.Name, Type: s.Type, Description: s.Description,
-			Public: url, Internal: url, Admin: url})
+		v := service.BootstrapService{Name: s.Name, Type: s.Type, Description: s.Description, Public: url, Internal: url, Admin: url}
+		if s.Name == keystoneEntry.Name && env.Config.Keystone.V2 {
+			v.Admin = env.URL(identityAdminPort) + s.Path
+		}
+		c.Services = append(c.Services, v)
 	}
 	for _, u := range serviceUsers {
 		c.Users = append(c.Users, service.BootstrapUser{Name: u, Password: env.Secrets.Services[u]})

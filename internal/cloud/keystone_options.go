@@ -12,6 +12,7 @@ import (
 // KeystoneOptions are the options of the original's keystone.conf, by their
 // names there; those of sections that have one option here bear no section.
 type KeystoneOptions struct {
+	V2                           bool               `yaml:"v2"`                                // serve version 2.0 of the API, too, and port 35357
 	ListLimit                    int                `yaml:"list_limit"`                        // resources in one list; 0 is any number
 	ListLimits                   map[string]int     `yaml:"list_limits"`                       // the same by section: identity, resource, role, catalog, policy, unified_limit
 	MaxProjectTreeDepth          int                `yaml:"max_project_tree_depth"`            // projects above one another in a domain

@@ -13,7 +13,7 @@ import (
 // TestKeystoneOptions: what the file says reaches the service, what it leaves out is the original's default.
 func TestKeystoneOptions(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "nacre.yaml")
-	text := "keystone:\n  list_limits: {identity: 7}\n  enforcement_model: strict_two_level\n  security_compliance:\n    lockout_failure_attempts: 5\n    password_regex: '^(?=.*\\d).+$'\n"
+	text := "keystone:\n  v2: true\n  notification_opt_out: []\n  list_limits: {identity: 7}\n  enforcement_model: strict_two_level\n  security_compliance:\n    lockout_failure_attempts: 5\n    password_regex: '^(?=.*\\d).+$'\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +26,13 @@ func TestKeystoneOptions(t *testing.T) {
 		got.Compliance.LockoutFailureAttempts != 5 || got.Compliance.LockoutDuration.Minutes() != 30 || got.Compliance.PasswordRegex != `^(?=.*\d).+$` {
 		t.Errorf("%+v", got)
 	}
+	if !c.Keystone.V2 || DefaultConfig().Keystone.V2 || got.NotificationFormat != "cadf" || got.NotificationOptOut == nil || len(got.NotificationOptOut) != 0 {
+		t.Errorf("%+v", got)
+	}
+	c.Keystone.NotificationFormat = "odd"
 	c.Keystone.EnforcementModel, c.Keystone.SecurityCompliance.PasswordRegex, c.Keystone.SecurityCompliance.LockoutDuration = "odd", "(", -1
 	err := c.Check()
-	for _, want := range []string{"enforcement_model", "password_regex", "lockout_duration"} {
+	for _, want := range []string{"enforcement_model", "notification_format", "password_regex", "lockout_duration"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s is not reported: %v", want, err)
 		}

@@ -19,10 +19,13 @@ var schemaFiles embed.FS
 type API struct {
 	svc     *service.Service
 	schemas schemaDocs
+	v2      V2 // "" where version 2.0 is not served
 }
 
 // New is the handler of the identity service: discovery at /, the API below /v3.
-func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
+func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) { return newAPI(svc, d, "") }
+
+func newAPI(svc *service.Service, d httpapi.Door, v2 V2) (*httpapi.API, error) {
 	files, err := fs.Sub(schemaFiles, "schemas")
 	if err != nil {
 		return nil, err
@@ -31,10 +34,14 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &API{svc: svc, schemas: docs}
+	a := &API{svc: svc, schemas: docs, v2: v2}
+	roots := a.discoveryRoutes()
+	if v2 != "" {
+		roots = slices.Concat(roots, a.v2Routes(v2))
+	}
 	return httpapi.New(httpapi.Service{
 		Name: "keystone", Type: "identity", Prefix: "/v3",
-		Roots: a.discoveryRoutes(),
+		Roots: roots,
 		Table: slices.Concat(a.authRoutes(), a.tokenRoutes(), a.userRoutes(), a.groupRoutes(), a.projectRoutes(), a.domainRoutes(),
 			a.roleRoutes(), a.grantRoutes(), a.systemGrantRoutes(), a.assignmentRoutes(),
 			a.regionRoutes(), a.serviceRoutes(), a.endpointRoutes(), a.revocationRoutes(),

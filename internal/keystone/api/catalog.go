@@ -2,6 +2,7 @@ package api
 
 import (
 	"nacre/internal/keystone"
+	"nacre/internal/keystone/service"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 )
@@ -121,8 +122,15 @@ func (a *API) endpointRoutes() httpapi.Table {
 }
 
 func endpointView(e keystone.Endpoint) view {
-	return withExtra(e.Extra, view{"id": e.ID, "service_id": e.ServiceID, "interface": e.Interface, "url": e.URL, "enabled": e.Enabled,
+	return endpointWith(e, view{"id": e.ID, "service_id": e.ServiceID, "interface": e.Interface, "url": e.URL, "enabled": e.Enabled,
 		"region_id": nullable(e.RegionID), "region": nullable(e.RegionID)})
+}
+
+// endpointWith lays v over the client's own attributes of an endpoint.
+func endpointWith(e keystone.Endpoint, v view) view {
+	v = withExtra(e.Extra, v)
+	delete(v, service.LegacyAttribute)
+	return v
 }
 
 func (a *API) listEndpoints(c *httpapi.Call) (view, error) {

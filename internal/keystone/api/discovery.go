@@ -22,7 +22,11 @@ func version(c *httpapi.Call) view {
 
 func (a *API) listVersions(c *httpapi.Call) (view, error) {
 	c.Header().Set("Location", base(c)+"/")
-	return view{"versions": view{"values": []view{version(c)}}}, nil
+	versions := []view{version(c)}
+	if a.v2 != "" {
+		versions = append(versions, v2Version(c))
+	}
+	return view{"versions": view{"values": versions}}, nil
 }
 
 func (a *API) showVersion(c *httpapi.Call) (view, error) { return view{"version": version(c)}, nil }

@@ -13,6 +13,9 @@ import (
 	"nacre/internal/oslo/policy"
 )
 
+// ec2Validate is for services, which pass on what was signed for them.
+var ec2Validate = anyScope("identity:ec2tokens_validate", "rule:service_or_admin")
+
 func (a *API) ec2Routes() httpapi.Table {
 	read := "(rule:admin_required) or (role:reader and system_scope:all) or "
 	manage := "(rule:admin_required) or (role:member and user_id:%(target.credential.user_id)s)"
@@ -28,7 +31,7 @@ func (a *API) ec2Routes() httpapi.Table {
 			Rule: inScope("identity:ec2_get_credential", read+"user_id:%(target.credential.user_id)s"), Do: onKnown(a.ec2Credential, a.showEC2)},
 		{Method: "DELETE", Path: "/users/{user_id}/credentials/OS-EC2/{credential_id}", Status: 204,
 			Rule: inScope("identity:ec2_delete_credential", manage), Do: onKnown(a.ec2Credential, a.deleteEC2)},
-		{Method: "POST", Path: "/ec2tokens", Status: 200, Rule: anyScope("identity:ec2tokens_validate", "rule:service_or_admin"), Do: httpapi.JSON(a.ec2Token)},
+		{Method: "POST", Path: "/ec2tokens", Status: 200, Rule: ec2Validate, Do: httpapi.JSON(a.ec2Token)},
 		{Method: "POST", Path: "/s3tokens", Status: 200, Rule: anyScope("identity:s3tokens_validate", "rule:service_or_admin"), Do: httpapi.JSON(a.s3Token)},
 	}
 }

@@ -15,6 +15,9 @@ import (
 
 const subjectHeader = "X-Subject-Token"
 
+// tokenValidate is for services, and for a token's own user.
+var tokenValidate = anyScope("identity:validate_token", "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or rule:token_subject")
+
 func (a *API) tokenRoutes() httpapi.Table {
 	return httpapi.Table{
 		{Method: "POST", Path: "/auth/tokens", Status: 201, Public: true, Bodies: httpapi.Schemas{"": "auth.json"}, Do: httpapi.JSON(a.issueToken)},
@@ -22,7 +25,7 @@ func (a *API) tokenRoutes() httpapi.Table {
 			Rule: anyScope("identity:check_token", "rule:admin_required or (role:reader and system_scope:all) or rule:token_subject"),
 			Do:   onKnown(a.subject, a.showToken)},
 		{Method: "GET", Path: "/auth/tokens", Status: 200,
-			Rule: anyScope("identity:validate_token", "rule:admin_required or (role:reader and system_scope:all) or rule:service_role or rule:token_subject"),
+			Rule: tokenValidate,
 			Do:   onKnown(a.subject, a.showToken)},
 		{Method: "DELETE", Path: "/auth/tokens", Status: 204,
 			Rule: anyScope("identity:revoke_token", "rule:admin_required or rule:token_subject"),
@@ -219,7 +222,7 @@ func (a *API) catalogView(c *httpapi.Call, userID, projectID string) ([]view, er
 func catalogEntryView(e service.CatalogEntry) view {
 	endpoints := make([]view, len(e.Endpoints))
 	for i, p := range e.Endpoints {
-		endpoints[i] = withExtra(p.Extra, view{"id": p.ID, "interface": p.Interface, "url": p.URL,
+		endpoints[i] = endpointWith(p, view{"id": p.ID, "interface": p.Interface, "url": p.URL,
 			"region_id": nullable(p.RegionID), "region": nullable(p.RegionID)})
 	}
 	return view{"id": e.ID, "type": e.Type, "name": e.Name(), "endpoints": endpoints}
