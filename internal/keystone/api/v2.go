@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 
@@ -32,8 +33,8 @@ func (a *API) v2Routes(at V2) httpapi.Table {
 		{Method: "GET", Path: "", Status: 200, Public: true, Do: httpapi.Get(a.showV2Version)},
 		{Method: "GET", Path: "/extensions", Status: 200, Public: true, Do: httpapi.Get(a.listV2Extensions)},
 		{Method: "GET", Path: "/extensions/{alias}", Status: 200, Public: true, Do: httpapi.Get(a.showV2Extension)},
-		{Method: "GET", Path: "/certificates/ca", Status: 200, Public: true, Do: httpapi.Get(goneV2)},
-		{Method: "GET", Path: "/certificates/signing", Status: 200, Public: true, Do: httpapi.Get(goneV2)},
+		{Method: "GET", Path: "/certificates/ca", Status: 200, Public: true, Do: httpapi.Get(noV2Certificate)},
+		{Method: "GET", Path: "/certificates/signing", Status: 200, Public: true, Do: httpapi.Get(noV2Certificate)},
 	}
 	t = slices.Concat(t, a.v2TokenRoutes(), a.v2TenantRoutes(at), a.v2UserRoutes(), a.v2RoleRoutes(), a.v2CatalogRoutes(), a.v2EC2Routes())
 	for i := range t {
@@ -82,10 +83,9 @@ func (a *API) showV2Extension(c *httpapi.Call) (view, error) {
 	return nil, fault.NotFound("Could not find: %s.", c.Param("alias"))
 }
 
-// goneV2 is the answer where there were the certificates and the revoked
-// tokens of PKI.
-func goneV2(*httpapi.Call) (httpapi.None, error) {
-	return httpapi.None{}, fault.Gone("The service you have requested is no longer available on this server.")
+// noV2Certificate is the answer where the certificates of PKI tokens were.
+func noV2Certificate(c *httpapi.Call) (httpapi.None, error) {
+	return httpapi.None{}, fault.NotFound("Could not find certificate: %s. Tokens are not signed by one.", path.Base(c.R.URL.Path))
 }
 
 // v2Attributes are what a client says of a resource, without what version 2.0

@@ -16,9 +16,9 @@ func (a *API) v2RoleRoutes() httpapi.Table {
 		{Method: "GET", Path: ofUser, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2RolesOfUser)},
 		{Method: "PUT", Path: ofUser + "/OS-KSADM/{role_id}", Status: statusOK, Rule: v2Admin, Do: httpapi.Get(a.grantV2Role)},
 		{Method: "DELETE", Path: ofUser + "/OS-KSADM/{role_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(a.revokeV2Role)},
-		{Method: "GET", Path: "/users/{user_id}/roles", Status: 200, Rule: v2Admin, Do: httpapi.Get(noV2UserRoles)},
-		{Method: "PUT", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: 200, Rule: v2Admin, Do: httpapi.Get(noV2UserRoles)},
-		{Method: "DELETE", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(noV2UserRoles)},
+		{Method: "GET", Path: "/users/{user_id}/roles", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2GlobalRoles)},
+		{Method: "PUT", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: statusOK, Rule: v2Admin, Do: httpapi.Get(a.grantV2GlobalRole)},
+		{Method: "DELETE", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(a.revokeV2GlobalRole)},
 	}
 }
 
@@ -113,7 +113,36 @@ func (a *API) revokeV2Role(c *httpapi.Call) (httpapi.None, error) {
 	return httpapi.None{}, a.svc.Revoke(c.Ctx(), g)
 }
 
-// noV2UserRoles is the original's answer where a role would be on no tenant.
-func noV2UserRoles(*httpapi.Call) (httpapi.None, error) {
-	return httpapi.None{}, fault.New(501, "User roles not supported: tenant_id required")
+// v2GlobalGrant is a role on no tenant: what version 3 has on the system. The
+// original refused these.
+func (a *API) v2GlobalGrant(c *httpapi.Call) (keystone.Assignment, keystone.Role, error) {
+	u, err1 := a.v2User(c)
+	r, err2 := a.v2Role(c)
+	return keystone.Assignment{ActorKind: keystone.ActorUser, ActorID: u.ID, TargetKind: keystone.TargetSystem, TargetID: keystone.SystemID, RoleID: r.ID}, r,
+		firstOf(err1, err2)
+}
+
+func (a *API) listV2GlobalRoles(c *httpapi.Call) (view, error) {
+	u, err := a.v2User(c)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.svc.GrantedRoles(c.Ctx(), keystone.Assignment{ActorKind: keystone.ActorUser, ActorID: u.ID, TargetKind: keystone.TargetSystem, TargetID: keystone.SystemID})
+	return v2RoleList(rows), err
+}
+
+func (a *API) grantV2GlobalRole(c *httpapi.Call) (view, error) {
+	g, r, err := a.v2GlobalGrant(c)
+	if err == nil {
+		err = a.svc.GrantOnce(c.Ctx(), g)
+	}
+	return view{"role": v2RoleView(r)}, err
+}
+
+func (a *API) revokeV2GlobalRole(c *httpapi.Call) (httpapi.None, error) {
+	g, _, err := a.v2GlobalGrant(c)
+	if err != nil {
+		return httpapi.None{}, err
+	}
+	return httpapi.None{}, a.svc.Revoke(c.Ctx(), g)
 }

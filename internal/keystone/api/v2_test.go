@@ -95,8 +95,8 @@ func TestV2Discovery(t *testing.T) {
 		}
 	}
 	v.refused(t, "", "GET", "/v2.0/extensions/nosuch", "", 404, "Could not find: nosuch.")
-	v.refused(t, "", "GET", "/v2.0/certificates/ca", "", 410, "no longer available")
-	v.refused(t, "", "GET", "/v2.0/certificates/signing", "", 410, "no longer available")
+	v.refused(t, "", "GET", "/v2.0/certificates/ca", "", 404, "Could not find certificate: ca.")
+	v.refused(t, "", "GET", "/v2.0/certificates/signing", "", 404, "Could not find certificate: signing.")
 }
 
 func TestV2Tokens(t *testing.T) {
@@ -169,7 +169,7 @@ func TestV2Tokens(t *testing.T) {
 	v.refused(t, "admin", "GET", "/v2.0/tokens/"+foreign, "", 401, "Non-default domain is not supported")
 	v.refused(t, "admin", "GET", "/v2.0/tokens/nosuch", "", 404, "")
 	v.refused(t, "bob", "GET", "/v2.0/tokens/"+id, "", 403, "identity:validate_token")
-	v.refused(t, "admin", "GET", "/v2.0/tokens/revoked", "", 410, "no longer available")
+	v.refused(t, "admin", "GET", "/v2.0/tokens/revoked", "", 403, "You are not authorized")
 	if rows := v.must(t, "admin", "GET", "/v2.0/tokens/"+id+"/endpoints", "", 200)["endpoints"].([]any); len(rows) != 3 || rows[0].(map[string]any)["tenantId"] != v.project {
 		t.Errorf("%v", rows)
 	}
@@ -322,7 +322,7 @@ func TestV2OtherDomains(t *testing.T) {
 			}
 			seen++
 			w := v.do("admin", r.Method, path, `{"user": {"name": "x", "enabled": true}, "tenant": {"name": "x"}, "tenant_id": "`+v.project+`"}`)
-			if w.Code != 404 && w.Code != 501 && !strings.Contains(w.Body.String(), "Token belongs to another user") {
+			if w.Code != 404 && !strings.Contains(w.Body.String(), "Token belongs to another user") {
 				t.Errorf("%s %s: %d %s", r.Method, path, w.Code, w.Body)
 			}
 		}
@@ -358,10 +358,16 @@ func TestV2Roles(t *testing.T) {
 	}
 	v.must(t, "admin", "DELETE", of+"/OS-KSADM/"+id, "", 204)
 	v.refused(t, "admin", "DELETE", of+"/OS-KSADM/"+id, "", 404, "")
-	for _, method := range []string{"PUT", "DELETE"} {
-		v.refused(t, "admin", method, "/v2.0/users/"+v.bob+"/roles/OS-KSADM/"+id, "", 501, "User roles not supported: tenant_id required")
+	global := "/v2.0/users/" + v.bob + "/roles"
+	v.resource(t, "admin", "PUT", global+"/OS-KSADM/"+id, "", "role")
+	v.refused(t, "admin", "PUT", global+"/OS-KSADM/"+id, "", 409, "already has role")
+	v.must(t, "admin", "GET", "/v3/system/users/"+v.bob+"/roles/"+id, "", 204)
+	if got := idsIn(v.must(t, "admin", "GET", global, "", 200)["roles"]); !slices.Equal(got, []string{id}) {
+		t.Errorf("%v", got)
 	}
-	v.refused(t, "admin", "GET", "/v2.0/users/"+v.bob+"/roles", "", 501, "tenant_id required")
+	v.refused(t, "alice", "PUT", global+"/OS-KSADM/"+v.member, "", 403, "admin_required")
+	v.must(t, "admin", "DELETE", global+"/OS-KSADM/"+id, "", 204)
+	v.refused(t, "admin", "DELETE", global+"/OS-KSADM/"+id, "", 404, "")
 	v.must(t, "admin", "DELETE", "/v2.0/OS-KSADM/roles/"+id, "", 204)
 }
 

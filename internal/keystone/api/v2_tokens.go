@@ -15,7 +15,7 @@ import (
 func (a *API) v2TokenRoutes() httpapi.Table {
 	return httpapi.Table{
 		{Method: "POST", Path: "/tokens", Status: 200, Public: true, Do: httpapi.JSON(a.issueV2Token)},
-		{Method: "GET", Path: "/tokens/revoked", Status: 200, Rule: v2Admin, Do: httpapi.Get(goneV2)},
+		{Method: "GET", Path: "/tokens/revoked", Status: 200, Rule: v2Admin, Do: httpapi.Get(noRevokedTokens)},
 		{Method: "GET", Path: "/tokens/{token_id}", Status: 200, Rule: tokenValidate, Do: onKnown(a.v2Subject, a.showV2Token)},
 		{Method: "HEAD", Path: "/tokens/{token_id}", Status: 200, Rule: tokenValidate, Do: onKnown(a.v2Subject, a.showV2Token)},
 		{Method: "DELETE", Path: "/tokens/{token_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(a.revokeV2Token)},
