@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -49,6 +50,7 @@ type Config struct {
 	TokenStore         string        `yaml:"token_store"`          // where uuid tokens are kept: sql, or memcached://host:port,host:port
 	AuthMethods        []string      `yaml:"auth_methods"`         // by which users may authenticate, [auth] methods; clouds that share Fernet keys need the same
 	Federation         sso.Config    `yaml:"federation"`           // identity providers, and clouds that trust this one
+	CertificateProxies []string      `yaml:"certificate_proxies"`  // addresses or networks that end TLS for the APIs, and whose header SSL-Client-Cert is believed
 
 	Keystone KeystoneOptions `yaml:"keystone"`
 }
@@ -61,6 +63,21 @@ func DefaultConfig() Config {
 }
 
 var _ config.Checker = &Config{}
+
+// certificateProxies are the networks of certificate_proxies.
+func (c *Config) certificateProxies() (nets []netip.Prefix, err error) {
+	for _, text := range c.CertificateProxies {
+		net, err := netip.ParsePrefix(text)
+		if addr, aerr := netip.ParseAddr(text); aerr == nil {
+			net, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		nets = append(nets, net)
+	}
+	return nets, nil
+}
 
 // Check completes what follows from other options and reports every mistake.
 func (c *Config) Check() error {
@@ -86,6 +103,9 @@ func (c *Config) Check() error {
 	}
 	if c.FakeHosts < 0 || c.FakeHosts > 0 && c.VirtType != "fake" {
 		errs = append(errs, errors.New("fake_hosts goes with virt_type fake"))
+	}
+	if _, err := c.certificateProxies(); err != nil {
+		errs = append(errs, fmt.Errorf("certificate_proxies: %w", err))
 	}
 	if net.ParseIP(c.TunnelIP) == nil {
 		errs = append(errs, fmt.Errorf("tunnel_ip: %q is not an IP address", c.TunnelIP))

@@ -58,7 +58,8 @@ func (e *Env) Dir(parts ...string) (string, error) {
 
 // Door is the front of a service's API.
 func (e *Env) Door(service string) httpapi.Door {
-	return httpapi.Door{Tokens: e.tokens, PolicyFile: filepath.Join(e.Config.PolicyDir, service+".yaml"),
+	proxies, _ := e.Config.certificateProxies() // Check reports a mistake; until then there are none
+	return httpapi.Door{CertificateProxies: proxies, Tokens: e.tokens, PolicyFile: filepath.Join(e.Config.PolicyDir, service+".yaml"),
 		IdentityURL: e.URL(keystoneEntry.Port) + "/", Clock: e.Clock, Observe: e.Metrics.Observer(service)}
 }
 

@@ -20,6 +20,8 @@ type KeystoneOptions struct {
 	ReturnAllEndpointsIfNoFilter bool               `yaml:"return_all_endpoints_if_no_filter"` // whom no endpoint filter concerns sees the whole catalogue
 	ProhibitedImpliedRole        []string           `yaml:"prohibited_implied_role"`           // names of roles that no other may imply
 	IncludedPreviousWindows      int                `yaml:"included_previous_windows"`         // half minutes for which a TOTP passcode stays good, 0 to 10
+	OAuth2AuthnMethods           []string           `yaml:"oauth2_authn_methods"`              // tls_client_auth, client_secret_basic
+	OAuth2CertDNMappingID        string             `yaml:"oauth2_cert_dn_mapping_id"`         // says whom a client's certificate names
 	NotificationFormat           string             `yaml:"notification_format"`               // of events: basic, cadf
 	NotificationOptOut           []string           `yaml:"notification_opt_out"`              // events that nobody is told of
 	SecurityCompliance           SecurityCompliance `yaml:"security_compliance"`
@@ -42,6 +44,7 @@ type SecurityCompliance struct {
 func defaultKeystone() KeystoneOptions {
 	return KeystoneOptions{MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
 		ProhibitedImpliedRole: []string{"admin"}, IncludedPreviousWindows: 1,
+		OAuth2AuthnMethods: []string{service.TLSClientAuth, service.ClientSecretBasic}, OAuth2CertDNMappingID: "oauth2_mapping",
 		NotificationFormat: service.NotificationsCADF, NotificationOptOut: service.DefaultNotificationOptOut, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
 }
 
@@ -55,6 +58,7 @@ func (k KeystoneOptions) apply(c service.Config) service.Config {
 	c.MaxProjectTreeDepth, c.EnforcementModel = k.MaxProjectTreeDepth, k.EnforcementModel
 	c.EmptyCatalogUnfiltered, c.ProhibitedImplied = !k.ReturnAllEndpointsIfNoFilter, k.ProhibitedImpliedRole
 	c.NotificationFormat, c.NotificationOptOut = k.NotificationFormat, append([]string{}, k.NotificationOptOut...)
+	c.OAuth2Methods, c.OAuth2Mapping = append([]string{}, k.OAuth2AuthnMethods...), k.OAuth2CertDNMappingID
 	c.PasscodeWindows = k.IncludedPreviousWindows + 1
 	c.Compliance = service.Compliance{DisableUserDaysInactive: s.DisableUserAccountDaysInactive, LockoutFailureAttempts: s.LockoutFailureAttempts,
 		LockoutDuration: time.Duration(s.LockoutDuration) * time.Second, PasswordExpiresDays: s.PasswordExpiresDays,
@@ -68,6 +72,11 @@ func (k KeystoneOptions) check() error {
 	var errs []error
 	if _, ok := keystone.LimitModelNamed(k.EnforcementModel); !ok {
 		errs = append(errs, fmt.Errorf("enforcement_model: %q is neither flat nor strict_two_level", k.EnforcementModel))
+	}
+	for _, m := range k.OAuth2AuthnMethods {
+		if m != service.TLSClientAuth && m != service.ClientSecretBasic {
+			errs = append(errs, fmt.Errorf("oauth2_authn_methods: %q is neither tls_client_auth nor client_secret_basic", m))
+		}
 	}
 	if k.NotificationFormat != service.NotificationsBasic && k.NotificationFormat != service.NotificationsCADF {
 		errs = append(errs, fmt.Errorf("notification_format: %q is neither basic nor cadf", k.NotificationFormat))

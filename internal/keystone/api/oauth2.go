@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"nacre/internal/keystone"
+	"nacre/internal/keystone/service"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 )
@@ -24,7 +25,7 @@ func (a *API) oauth2Routes() httpapi.Table {
 const maxForm = 64 << 10
 
 // oauth2Token gives a client a token for the application credential whose ID
-// and secret it shows.
+// and secret it shows, or for the user whose certificate it has.
 func (a *API) oauth2Token(c *httpapi.Call, w http.ResponseWriter) error {
 	form, err := readForm(c.R)
 	if err != nil {
@@ -60,14 +61,25 @@ func readForm(r *http.Request) (url.Values, error) {
 	return url.ParseQuery(string(text))
 }
 
-// oauth2Client authenticates whoever asks, by the form or by basic authentication.
+// oauth2Client authenticates whoever asks: by its certificate, if it has one,
+// else by a secret in the form or by basic authentication.
 func (a *API) oauth2Client(c *httpapi.Call, form url.Values) (keystone.Token, error) {
 	id, secret := form.Get("client_id"), form.Get("client_secret")
-	if name, password, ok := c.R.BasicAuth(); ok {
+	cert := c.ClientCertificate()
+	if name, password, ok := c.R.BasicAuth(); ok && cert == nil {
 		id, secret = name, password
 	}
-	if id == "" || secret == "" {
-		return keystone.Token{}, oauth2Refusal(errors.New("no client_id or no secret"))
+	switch {
+	case id == "":
+		return keystone.Token{}, oauth2Refusal(errors.New("no client_id"))
+	case cert != nil && a.svc.OffersOAuth2(service.TLSClientAuth):
+		t, err := a.svc.AuthenticateCertificate(c.Ctx(), id, cert)
+		if fault.Is(err, http.StatusUnauthorized) {
+			err = oauth2Refusal(err)
+		}
+		return t, err
+	case cert != nil || secret == "" || !a.svc.OffersOAuth2(service.ClientSecretBasic):
+		return keystone.Token{}, oauth2Refusal(errors.New("neither certificate nor secret, or it is not to be used"))
 	}
 	return a.svc.Authenticate(c.Ctx(), keystone.Credentials{Methods: []string{keystone.MethodApplicationCredential},
 		Proofs: map[string]any{keystone.MethodApplicationCredential: keystone.ApplicationCredentialProof{ID: id, Secret: secret}}}, keystone.Scope{})

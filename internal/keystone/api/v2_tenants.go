@@ -15,6 +15,7 @@ func (a *API) v2TenantRoutes(at V2) httpapi.Table {
 		{Method: "POST", Path: "/tenants", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2Tenant)},
 		{Method: "GET", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.showV2Tenant)},
 		{Method: "POST", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2Tenant)},
+		{Method: "PUT", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2Tenant)},
 		{Method: "DELETE", Path: one, Status: 204, Rule: v2Admin, Do: httpapi.Get(a.deleteV2Tenant)},
 		{Method: "GET", Path: one + "/users", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2UsersOfTenant)},
 	}

@@ -276,7 +276,7 @@ func TestV2Users(t *testing.T) {
 	v.refused(t, "", "POST", "/v2.0/tokens", v2Login("w", "pw", "p"), 401, "") // it has left
 	v.resource(t, "admin", "PUT", path+"/OS-KSADM/password", `{"user": {"password": "new"}}`, "user")
 	v.token(t, v2Login("w", "new", "other"))
-	v.resource(t, "admin", "PUT", path+"/OS-KSADM/enabled", `{"user": {"enabled": false}}`, "user")
+	v.resource(t, "admin", "PUT", path+"/enabled", `{"user": {"enabled": false}}`, "user")
 	v.refused(t, "", "POST", "/v2.0/tokens", v2Login("w", "new", ""), 401, "")
 	v.must(t, "admin", "DELETE", path, "", 204)
 	v.refused(t, "admin", "GET", path, "", 404, "Could not find user")

@@ -8,17 +8,20 @@ import (
 
 func (a *API) v2UserRoutes() httpapi.Table {
 	const one = "/users/{user_id}"
-	return httpapi.Table{
+	t := httpapi.Table{
 		{Method: "GET", Path: "/users", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2Users)},
 		{Method: "POST", Path: "/users", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2User)},
 		{Method: "GET", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.showV2User)},
 		{Method: "PUT", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2User)},
 		{Method: "DELETE", Path: one, Status: 204, Rule: v2Admin, Do: httpapi.Get(a.deleteV2User)},
-		{Method: "PUT", Path: one + "/OS-KSADM/enabled", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2User)},
-		{Method: "PUT", Path: one + "/OS-KSADM/password", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2User)},
-		{Method: "PUT", Path: one + "/OS-KSADM/tenant", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2User)},
 		{Method: "PATCH", Path: "/OS-KSCRUD/users/{user_id}", Status: 200, Do: httpapi.JSON(a.changeV2Password)},
 	}
+	for _, part := range []string{"enabled", "password", "tenant"} { // the first release had no OS-KSADM; clients ask so still
+		for _, path := range []string{"/OS-KSADM/", "/"} {
+			t = append(t, httpapi.Route{Method: "PUT", Path: one + path + part, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2User)})
+		}
+	}
+	return t
 }
 
 // v2UserNames are attributes of users as version 3 calls them.

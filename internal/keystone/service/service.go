@@ -57,8 +57,11 @@ type Config struct {
 	CredentialAuthTTL              time.Duration // [credential] auth_ttl, for signed requests; default 15 min
 	ApplicationCredentialUserLimit int           // [application_credential] user_limit; 0 is no limit
 	MaxRedelegationCount           int           // [trust] max_redelegation_count; default 3
-	NotificationFormat             string        // [DEFAULT] notification_format; default cadf
-	NotificationOptOut             []string      // [DEFAULT] notification_opt_out; nil is DefaultNotificationOptOut
+	OAuth2Methods                  []string      // [oauth2] oauth2_authn_methods; nil is both
+	OAuth2Mapping                  string        // [oauth2] oauth2_cert_dn_mapping_id; default oauth2_mapping
+
+	NotificationFormat string   // [DEFAULT] notification_format; default cadf
+	NotificationOptOut []string // [DEFAULT] notification_opt_out; nil is DefaultNotificationOptOut
 
 	RequestTokenDuration time.Duration // [oauth1] request_token_duration; default 8 h
 	AccessTokenDuration  time.Duration // [oauth1] access_token_duration; default 24 h
@@ -134,6 +137,10 @@ func New(d Deps) *Service {
 		c.Methods = token.DefaultMethods
 	}
 	c.derivedDefaults()
+	c.OAuth2Mapping = cmp.Or(c.OAuth2Mapping, "oauth2_mapping")
+	if c.OAuth2Methods == nil {
+		c.OAuth2Methods = []string{TLSClientAuth, ClientSecretBasic}
+	}
 	c.NotificationFormat = cmp.Or(c.NotificationFormat, NotificationsCADF)
 	if c.NotificationOptOut == nil {
 		c.NotificationOptOut = DefaultNotificationOptOut

@@ -270,7 +270,7 @@ func (b *roleBook) global(ids []string) (refs []keystone.RoleRef) {
 }
 
 func identityOf(t keystone.Token) auth.Identity {
-	id := auth.Identity{UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.UserDomain.ID, UserDomainName: t.UserDomain.Name,
+	id := auth.Identity{Thumbprint: t.Thumbprint, UserID: t.User.ID, UserName: t.User.Name, UserDomainID: t.UserDomain.ID, UserDomainName: t.UserDomain.Name,
 		System: t.System, AuditIDs: t.AuditIDs, Methods: t.Methods, IssuedAt: t.IssuedAt, ExpiresAt: t.ExpiresAt}
 	if t.Project != nil {
 		id.ProjectID, id.ProjectName = t.Project.ID, t.Project.Name

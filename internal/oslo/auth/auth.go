@@ -56,6 +56,8 @@ type Identity struct {
 	Restricted    bool         `json:"restricted,omitempty"`  // may not manage application credentials and trusts
 	AccessRules   []AccessRule `json:"access_rules,omitzero"` // the only calls allowed; nil is all, empty none
 
+	Thumbprint string `json:"thumbprint,omitempty"` // of the certificate that the token is bound to
+
 	Token string `json:"-"` // never stored or logged
 }
 

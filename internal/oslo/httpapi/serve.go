@@ -192,9 +192,22 @@ func publicOf(rs []*Route, method string) *Route {
 	return public
 }
 
-// authenticate fills in the caller from X-Auth-Token and X-Service-Token.
+// tokenOf is the token of a request: in X-Auth-Token, or as OAuth 2.0 has it.
+func tokenOf(r *http.Request) string {
+	if token := r.Header.Get("X-Auth-Token"); token != "" {
+		return token
+	}
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		return strings.TrimSpace(token)
+	}
+	return ""
+}
+
+// authenticate fills in the caller from the token and X-Service-Token. A token
+// that is bound to a certificate is refused without it.
 func (a *API) authenticate(c *Call) error {
-	token := c.R.Header.Get("X-Auth-Token")
+	token := tokenOf(c.R)
 	if token == "" || a.door.Tokens == nil {
 		return auth.ErrInvalid
 	}
@@ -207,7 +220,13 @@ func (a *API) authenticate(c *Call) error {
 		if err != nil {
 			return err
 		}
+		if svc.Thumbprint != "" && !svc.MayUse(c.ClientCertificate()) {
+			return auth.ErrInvalid
+		}
 		id.ServiceRoles, id.IsService = svc.Roles, svc.HasRole("service")
+	}
+	if id.Thumbprint != "" && !id.MayUse(c.ClientCertificate()) {
+		return auth.ErrInvalid
 	}
 	if err := a.permitted(c, id); err != nil {
 		return err

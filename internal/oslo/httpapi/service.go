@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 
 	"nacre/internal/oslo/auth"
@@ -67,7 +68,10 @@ type Door struct {
 	PolicyFile  string // overrides, "" for none
 	IdentityURL string // told in WWW-Authenticate
 	Clock       clock.Clock
-	Observe     func(r *http.Request, route string, status int, seconds float64)
+	// CertificateProxies end TLS for this service, and are believed when they
+	// tell whose certificate a client has.
+	CertificateProxies []netip.Prefix
+	Observe            func(r *http.Request, route string, status int, seconds float64)
 }
 
 // Response is an answer ready to be sent.
