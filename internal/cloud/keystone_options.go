@@ -38,6 +38,8 @@ type SecurityCompliance struct {
 	PasswordRegex                  string `yaml:"password_regex"`       // Python's, look-ahead included
 	PasswordRegexDescription       string `yaml:"password_regex_description"`
 	ChangePasswordUponFirstUse     bool   `yaml:"change_password_upon_first_use"`
+	InsecureAdminCredentials       bool   `yaml:"allow_insecure_admin_trust_cross_project_credentials_access"` // an administrator's delegated token reaches credentials of all projects
+	InsecureAppCredTrusts          bool   `yaml:"allow_insecure_application_credential_trust_escalation"`      // application credentials may make trusts
 }
 
 // defaultKeystone are the original's defaults.
@@ -63,7 +65,8 @@ func (k KeystoneOptions) apply(c service.Config) service.Config {
 	c.Compliance = service.Compliance{DisableUserDaysInactive: s.DisableUserAccountDaysInactive, LockoutFailureAttempts: s.LockoutFailureAttempts,
 		LockoutDuration: time.Duration(s.LockoutDuration) * time.Second, PasswordExpiresDays: s.PasswordExpiresDays,
 		UniqueLastPasswords: s.UniqueLastPasswordCount, MinimumPasswordAge: s.MinimumPasswordAge, PasswordRegex: s.PasswordRegex,
-		PasswordRegexDescription: s.PasswordRegexDescription, ChangePasswordFirst: s.ChangePasswordUponFirstUse}
+		PasswordRegexDescription: s.PasswordRegexDescription, ChangePasswordFirst: s.ChangePasswordUponFirstUse,
+		InsecureAdminCredentials: s.InsecureAdminCredentials, InsecureAppCredTrusts: s.InsecureAppCredTrusts}
 	return c
 }
 

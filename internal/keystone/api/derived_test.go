@@ -13,8 +13,10 @@ type derived struct {
 	project, other, alice, bob, member, reader string
 }
 
-func newDerived(t *testing.T) *derived {
-	d := &derived{cloud: newCloud(t)}
+func newDerived(t *testing.T) *derived { return deriving(t, newCloud(t)) }
+
+func deriving(t *testing.T, c *cloud) *derived {
+	d := &derived{cloud: c}
 	d.member, d.reader = d.cloud.id(t, "roles", "member"), d.cloud.id(t, "roles", "reader")
 	d.project, d.other = d.make(t, "projects", "project", "p"), d.make(t, "projects", "project", "other")
 	d.alice, d.bob = d.make(t, "users", "user", "alice"), d.make(t, "users", "user", "bob")

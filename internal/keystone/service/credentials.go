@@ -49,7 +49,7 @@ func (s *Service) ReachableCredential(ctx context.Context, id string) (keystone.
 	if err != nil {
 		return c, err
 	}
-	return c, withinDelegation(t, c.ProjectID, "Credential")
+	return c, s.reaches(ctx, t, c.ProjectID)
 }
 
 // Credentials lists the credentials that the caller's token can reach.
@@ -64,7 +64,7 @@ func (s *Service) Credentials(ctx context.Context, fs keystone.Filters) ([]keyst
 	}
 	out := make([]keystone.Credential, 0, len(rows))
 	for _, c := range rows {
-		if withinDelegation(t, c.ProjectID, "") != nil {
+		if s.reaches(ctx, t, c.ProjectID) != nil {
 			continue
 		}
 		if c, err = s.unsealed(c); err != nil {
@@ -100,7 +100,7 @@ func (s *Service) CreateCredential(ctx context.Context, a keystone.Attributes) (
 			return c, err
 		}
 	}
-	if err := withinDelegation(t, c.ProjectID, "Credential"); err != nil {
+	if err := s.reaches(ctx, t, c.ProjectID); err != nil {
 		return c, err
 	}
 	if strings.EqualFold(c.Type, keystone.CredentialEC2) {
@@ -191,8 +191,8 @@ func (s *Service) UpdateCredential(ctx context.Context, id string, a keystone.At
 		a.SetText("type", &c.Type)
 		a.SetText("blob", &c.Blob)
 		a.MergeExtra(&c.Extra, credentialAttributes...)
-		if err := firstError(withinDelegation(t, was.ProjectID, "Credential"), sameBinding(was, c), sameID(a, id),
-			withinDelegation(t, c.ProjectID, "Credential")); err != nil {
+		if err := firstError(s.reaches(ctx, t, was.ProjectID), sameBinding(was, c), sameID(a, id),
+			s.reaches(ctx, t, c.ProjectID)); err != nil {
 			return c, err
 		}
 		if strings.EqualFold(c.Type, keystone.CredentialEC2) && c.ProjectID == "" {

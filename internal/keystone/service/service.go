@@ -32,6 +32,8 @@ type Compliance struct {
 	PasswordRegex            string        // password_regex, as Python's
 	PasswordRegexDescription string        // password_regex_description
 	ChangePasswordFirst      bool          // change_password_upon_first_use
+	InsecureAdminCredentials bool          // allow_insecure_admin_trust_cross_project_credentials_access
+	InsecureAppCredTrusts    bool          // allow_insecure_application_credential_trust_escalation
 }
 
 // Config holds the options of the original that apply, by their names there.
