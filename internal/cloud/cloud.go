@@ -74,7 +74,7 @@ const (
 
 // Ports lists every classic port of a cloud.
 func Ports() []int {
-	ports := []int{metadataPort, novncPort, opsPort}
+	ports := []int{metadataPort, novncPort, opsPort, identityAdminPort}
 	for _, s := range Catalogue {
 		ports = append(ports, s.Port)
 	}

@@ -1,6 +1,8 @@
 package cloud_test
 
 import (
+	"io"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"nacre/internal/cloud"
 	"nacre/internal/cloudtest"
 	"nacre/internal/keystone/service"
+	"nacre/internal/oslo/messaging"
 )
 
 // TestTokenProviders: whatever tokens look like, services take them, and no
@@ -48,5 +51,54 @@ func TestKeystoneAdmin(t *testing.T) {
 	}
 	if err := admin.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "x"}); err == nil {
 		t.Error("bootstrapped beside a running cloud")
+	}
+}
+
+// TestKeystoneV2: version 2.0 is served on both ports where the operator wants
+// it, and all that is changed is told on the cloud's bus.
+func TestKeystoneV2(t *testing.T) {
+	c := cloudtest.Start(t, 1, func(cfg *cloud.Config) { cfg.Keystone.V2, cfg.NoDefaults = true, true })
+	heard := make(chan messaging.Event, 100)
+	stop, err := c.Env.Bus.Listen(func(e messaging.Event) {
+		if e.Type == "identity.project.created" {
+			heard <- e
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	ask := func(method string, port int, path, body string) (int, string) {
+		req, err := http.NewRequest(method, c.Env.URL(port)+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Auth-Token", c.Token(cloudtest.Admin))
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(text)
+	}
+	if status, text := ask("POST", 35357, "/v2.0/tenants", `{"tenant": {"name": "t"}}`); status != 200 {
+		t.Fatalf("%d %s", status, text)
+	}
+	e := <-heard
+	if e.PublisherID != "identity.testhost" || !strings.Contains(string(e.Payload), `"action":"created.project"`) {
+		t.Errorf("%s %s", e.PublisherID, e.Payload)
+	}
+	for port, all := range map[int]bool{5000: false, 35357: true} {
+		if status, text := ask("GET", port, "/v2.0/tenants", ""); status != 200 || strings.Contains(text, `"name":"t"`) != all {
+			t.Errorf("port %d: %d %s", port, status, text)
+		}
+	}
+	if _, text := ask("GET", 5000, "/v3/endpoints?interface=admin", ""); !strings.Contains(text, c.Env.URL(35357)+"/v3") {
+		t.Errorf("the catalogue does not say where the administrators' port is: %s", text)
 	}
 }

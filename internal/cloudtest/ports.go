@@ -13,7 +13,7 @@ import (
 func freeOffset(t testing.TB) int {
 	t.Helper()
 	for range 100 {
-		offset := 10000 + rand.IntN(30000)
+		offset := 10000 + rand.IntN(20000) // the highest port is 35357
 		if allFree(offset) {
 			return offset
 		}
