@@ -440,3 +440,26 @@ func TestV2EC2(t *testing.T) {
 	v.must(t, "alice", "DELETE", one, "", 204)
 	v.refused(t, "admin", "GET", one, "", 404, "")
 }
+
+// TestV2IsForAdministrators: who is none may do nothing with what is another's.
+func TestV2IsForAdministrators(t *testing.T) {
+	v := newV2(t, api.V2Admin)
+	token := v.token(t, v2Login("alice", "pw", "p"))["token"].(map[string]any)["id"].(string)
+	asked := 0
+	for _, r := range v.table {
+		if !strings.HasPrefix(r.Path, "/v2.0") || r.Public {
+			continue
+		}
+		asked++
+		path := strings.NewReplacer("{user_id}", v.alice, "{tenant_id}", v.project, "{role_id}", v.member, "{token_id}", token).Replace(r.Path)
+		if w := v.do("bob", r.Method, path, `{"user": {"password": "x", "original_password": "y"}, "credentials": {"access": "x"}}`); w.Code != 403 {
+			t.Errorf("%s %s: %d %s", r.Method, path, w.Code, w.Body)
+		}
+		if w := v.do("", r.Method, path, `{}`); w.Code != 401 {
+			t.Errorf("%s %s without a token: %d", r.Method, path, w.Code)
+		}
+	}
+	if asked < 40 {
+		t.Errorf("only %d calls", asked)
+	}
+}
