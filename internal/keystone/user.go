@@ -18,6 +18,7 @@ type User struct {
 	Extra            map[string]any `bun:"extra"` // attributes of the client's own, description among them
 	CreatedAt        time.Time      `bun:"created_at"`
 	DisplayName      string         `bun:"display_name"` // of a federated user; it need not be unique
+	Nonlocal         bool           `bun:"-"`            // kept elsewhere, where it changes without our knowing
 }
 
 // Group is a set of users that roles can be granted to.
@@ -27,6 +28,7 @@ type Group struct {
 	DomainID    string         `bun:"domain_id"`
 	Description string         `bun:"description"`
 	Extra       map[string]any `bun:"extra"`
+	Nonlocal    bool           `bun:"-"` // kept elsewhere
 }
 
 // Membership says that a user belongs to a group.

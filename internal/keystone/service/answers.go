@@ -49,15 +49,15 @@ func (s *Service) Told(ctx context.Context, tok string, tell func(keystone.Token
 	if told := s.answers.find(revision, tok); told != nil {
 		return told, nil
 	}
-	t, err := s.Token(ctx, tok)
+	v, err := s.validate(ctx, tok, 0)
 	if err != nil {
 		return nil, err
 	}
-	told, err := tell(t)
+	told, err := tell(*v.token)
 	if err != nil {
 		return nil, err
 	}
-	if after, err := s.store.Revision(ctx); err == nil && after == revision {
+	if after, err := s.store.Revision(ctx); err == nil && after == revision && v.again.IsZero() {
 		s.answers.keep(revision, tok, told)
 	}
 	return told, nil

@@ -12,12 +12,19 @@ import (
 
 // Grant gives a role to a user or group on a target, all of which exist.
 func (s *Service) Grant(ctx context.Context, a keystone.Assignment) error {
+	elsewhere, err := s.identities.has(ctx, a.ActorKind, a.ActorID)
+	if err != nil {
+		return err
+	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		role, err := roleIn(ctx, tx, a.RoleID)
 		if err != nil {
 			return err
 		}
-		if err := firstError(actorIn(ctx, tx, a), targetIn(ctx, tx, a), domainRoleFits(ctx, tx, role, a)); err != nil {
+		if !elsewhere {
+			err = actorIn(ctx, tx, a)
+		}
+		if err := firstError(err, targetIn(ctx, tx, a), domainRoleFits(ctx, tx, role, a)); err != nil {
 			return err
 		}
 		s.notifyGrant(ctx, tx, created, a)
@@ -26,7 +33,7 @@ func (s *Service) Grant(ctx context.Context, a keystone.Assignment) error {
 }
 
 // actorIn is 404 for a user or group that is not there.
-func actorIn(ctx context.Context, q rows, a keystone.Assignment) (err error) {
+func actorIn(ctx context.Context, q actors, a keystone.Assignment) (err error) {
 	if a.ActorKind == keystone.ActorUser {
 		_, err = userIn(ctx, q, a.ActorID)
 	} else {
@@ -102,7 +109,7 @@ func notGranted(a keystone.Assignment) error {
 
 // GrantedRoles lists the roles granted directly to one actor on one target.
 func (s *Service) GrantedRoles(ctx context.Context, a keystone.Assignment) ([]keystone.Role, error) {
-	if err := firstError(actorIn(ctx, s.store, a), targetIn(ctx, s.store, a)); err != nil {
+	if err := firstError(actorIn(ctx, s.identities, a), targetIn(ctx, s.store, a)); err != nil {
 		return nil, err
 	}
 	rows, err := s.store.Assignments(ctx, actorsOf(a), a.TargetKind, []string{a.TargetID})
@@ -156,6 +163,6 @@ func (s *Service) targetsOfUser(ctx context.Context, userID string, groups []str
 
 // HasSystemRole reports whether a user has a role on the system in person.
 func (s *Service) HasSystemRole(ctx context.Context, userID string) (bool, error) {
-	rows, err := s.store.GrantedRoles(ctx, userID, keystone.TargetSystem, keystone.SystemID, nil)
+	rows, err := s.grantedRoles(ctx, userID, keystone.TargetSystem, keystone.SystemID, nil)
 	return len(rows) > 0, err
 }

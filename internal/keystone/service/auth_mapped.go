@@ -172,7 +172,7 @@ func (s *Service) checkIssuer(idp keystone.IdentityProvider, p keystone.Protocol
 
 // groupsExist is 401 for groups that a mapping names by ID and that are not there.
 func (s *Service) groupsExist(ctx context.Context, ids []string, mappingID string) error {
-	found, err := s.store.GroupsByID(ctx, ids)
+	found, err := s.identities.GroupsByID(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -192,7 +192,7 @@ func (s *Service) findGroups(ctx context.Context, who *mapped) error {
 		if err != nil {
 			return err
 		}
-		found, err := s.store.Groups(ctx, keystone.Filters{{Name: "domain_id", Value: d.ID}, {Name: "name", Value: g.Name}})
+		found, err := s.identities.Groups(ctx, keystone.Filters{{Name: "domain_id", Value: d.ID}, {Name: "name", Value: g.Name}})
 		if err != nil {
 			return err
 		}

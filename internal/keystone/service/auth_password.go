@@ -29,11 +29,11 @@ func (s *Service) authenticatePassword(ctx context.Context, ref keystone.Ref, pa
 // findUser looks a user up; ErrNoRow if there is none.
 func (s *Service) findUser(ctx context.Context, ref keystone.Ref) (keystone.User, error) {
 	if ref.Name == "" {
-		return s.store.User(ctx, ref.ID)
+		return s.identities.User(ctx, ref.ID)
 	}
 	d, err := s.findDomain(ctx, ref.Domain)
 	if err != nil {
 		return keystone.User{}, err
 	}
-	return s.store.UserByName(ctx, d.ID, ref.Name)
+	return s.identities.UserByName(ctx, d.ID, ref.Name)
 }

@@ -41,7 +41,11 @@ type validated struct {
 	token    *keystone.Token
 	identity auth.Identity
 	ends     time.Time // when what it hangs on ends; zero is not before the token
+	again    time.Time // when it is to be worked out anew; zero is when the revision moves
 }
+
+// stale reports whether the token is to be worked out anew.
+func (v validated) stale(now time.Time) bool { return !v.again.IsZero() && !now.Before(v.again) }
 
 // expired reports whether the token is of no use at now, or so long after it expired.
 func (v validated) expired(now time.Time, grace time.Duration) bool {

@@ -37,7 +37,7 @@ func (s *Service) doctorAdmins(ctx context.Context) ([]Symptom, error) {
 		return nil, err
 	}
 	for _, e := range admins {
-		u, err := s.store.User(ctx, e.ActorID)
+		u, err := s.identities.User(ctx, e.ActorID)
 		if err == nil && u.Enabled && roles[e.RoleID].Name == "admin" {
 			return nil, nil
 		}

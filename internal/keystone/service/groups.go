@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/store"
@@ -15,22 +16,25 @@ var groupAttributes = []string{"id", "name", "domain_id", "description", "links"
 
 // Group is a group, or 404.
 func (s *Service) Group(ctx context.Context, id string) (keystone.Group, error) {
-	return groupIn(ctx, s.store, id)
+	return groupIn(ctx, s.identities, id)
 }
 
-func groupIn(ctx context.Context, q rows, id string) (keystone.Group, error) {
+func groupIn(ctx context.Context, q actors, id string) (keystone.Group, error) {
 	g, err := q.Group(ctx, id)
 	return g, missing(err, "group", id)
 }
 
 // Groups lists groups.
 func (s *Service) Groups(ctx context.Context, fs keystone.Filters) ([]keystone.Group, error) {
-	return s.store.Groups(ctx, fs)
+	return s.identities.Groups(ctx, fs)
 }
 
 // CreateGroup makes a group.
 func (s *Service) CreateGroup(ctx context.Context, a keystone.Attributes) (keystone.Group, error) {
 	a = a.Normalized()
+	if err := s.ourDomain(ctx, domainFor(ctx, a)); err != nil {
+		return keystone.Group{}, err
+	}
 	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Group, error) {
 		g := keystone.Group{ID: uuid.Hex(), DomainID: domainFor(ctx, a)}
 		if _, err := domainIn(ctx, tx, g.DomainID); err != nil {
@@ -48,6 +52,9 @@ func groupConflict(err error, g keystone.Group) error {
 
 // UpdateGroup changes a group.
 func (s *Service) UpdateGroup(ctx context.Context, id string, a keystone.Attributes) (keystone.Group, error) {
+	if err := s.ourGroup(ctx, id, a); err != nil {
+		return keystone.Group{}, err
+	}
 	return change(ctx, s, func(ctx context.Context, tx *store.Tx) (keystone.Group, error) {
 		g, err := groupIn(ctx, tx, id)
 		if err != nil {
@@ -71,6 +78,9 @@ func applyGroup(g *keystone.Group, a keystone.Attributes) {
 // DeleteGroup removes a group with its grants, and revokes the tokens of its
 // members if it had any.
 func (s *Service) DeleteGroup(ctx context.Context, id string) error {
+	if err := s.ourGroup(ctx, id, nil); err != nil {
+		return err
+	}
 	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := s.revokeMembers(ctx, tx, id); err != nil {
 			return err
@@ -101,15 +111,7 @@ func (s *Service) GroupsOfUser(ctx context.Context, userID string, fs keystone.F
 	if _, err := s.User(ctx, userID); err != nil {
 		return nil, err
 	}
-	ms, err := s.store.Memberships(ctx, userID, "")
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, m := range ms {
-		ids = append(ids, m.GroupID)
-	}
-	groups, err := s.store.GroupsByID(ctx, ids)
+	groups, err := s.identities.GroupsOf(ctx, userID)
 	return matching(groups, fs), err
 }
 
@@ -118,19 +120,7 @@ func (s *Service) UsersOfGroup(ctx context.Context, groupID string, fs keystone.
 	if _, err := s.Group(ctx, groupID); err != nil {
 		return nil, err
 	}
-	ms, err := s.store.Memberships(ctx, "", groupID)
-	if err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, m := range ms {
-		ids = append(ids, m.UserID)
-	}
-	users, err := s.store.UsersByID(ctx, ids)
-	if err != nil {
-		return nil, err
-	}
-	users, err = s.withActivity(ctx, users)
+	users, err := s.identities.UsersOf(ctx, groupID)
 	return matching(users, fs), err
 }
 
@@ -147,6 +137,9 @@ func matching[T interface{ Attribute(string) any }](rows []T, fs keystone.Filter
 
 // AddMember puts a user into a group; a member stays one.
 func (s *Service) AddMember(ctx context.Context, m keystone.Membership) error {
+	if err := s.ourMembership(ctx, m); err != nil {
+		return err
+	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := memberIn(ctx, tx, m); err != nil {
 			return err
@@ -157,7 +150,7 @@ func (s *Service) AddMember(ctx context.Context, m keystone.Membership) error {
 }
 
 // memberIn is 404 for a user or a group that is not there.
-func memberIn(ctx context.Context, q rows, m keystone.Membership) error {
+func memberIn(ctx context.Context, q actors, m keystone.Membership) error {
 	if _, err := groupIn(ctx, q, m.GroupID); err != nil {
 		return err
 	}
@@ -167,11 +160,14 @@ func memberIn(ctx context.Context, q rows, m keystone.Membership) error {
 
 // CheckMember is 404 for a user who is not in the group.
 func (s *Service) CheckMember(ctx context.Context, m keystone.Membership) error {
-	if err := memberIn(ctx, s.store, m); err != nil {
+	if err := memberIn(ctx, s.identities, m); err != nil {
 		return err
 	}
-	found, err := s.store.Memberships(ctx, m.UserID, m.GroupID)
-	if err == nil && len(found) == 0 {
+	if _, err := s.sameBackend(ctx, m); err != nil {
+		return err
+	}
+	in, err := s.identities.groupIDs(ctx, m.UserID)
+	if err == nil && !slices.Contains(in, m.GroupID) {
 		return notMember(m)
 	}
 	return err
@@ -179,6 +175,9 @@ func (s *Service) CheckMember(ctx context.Context, m keystone.Membership) error 
 
 // RemoveMember takes a user out of a group and revokes the user's tokens.
 func (s *Service) RemoveMember(ctx context.Context, m keystone.Membership) error {
+	if err := s.ourMembership(ctx, m); err != nil {
+		return err
+	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := memberIn(ctx, tx, m); err != nil {
 			return err

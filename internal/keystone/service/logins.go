@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"nacre/internal/keystone"
+	"nacre/internal/keystone/identity"
 	"nacre/internal/keystone/store"
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
@@ -31,28 +32,21 @@ func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, passwo
 	if reason != nil && !errors.Is(reason, db.ErrNoRow) {
 		return u, reason
 	}
-	ok, err := s.hasher.Matches(ctx, u.PasswordHash, password)
-	if err != nil {
-		return u, err
-	}
-	if err := s.countLogin(ctx, u, ok); err != nil {
-		return u, err
+	refused := s.identities.Authenticate(ctx, u, password)
+	if refused != nil && !errors.Is(refused, identity.ErrRefused) {
+		return u, refused
 	}
 	switch d, err := s.store.Project(ctx, u.DomainID); {
 	case reason != nil:
 		return u, unauthorized("Could not find user: %s.", cmp.Or(ref.Name, ref.ID))
-	case !ok:
-		return u, unauthorized("wrong password for user %s", u.ID)
+	case refused != nil:
+		return u, unauthorized("wrong password for user %s: %w", u.ID, refused)
 	case err != nil && !errors.Is(err, db.ErrNoRow):
 		return u, err
 	case err != nil || !d.Enabled:
 		return u, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID)
 	}
-	active, err := s.withActivity(ctx, []keystone.User{u})
-	if err != nil {
-		return u, err
-	}
-	if !active[0].Enabled {
+	if !u.Enabled {
 		return u, unauthorized("user %s is disabled", u.ID)
 	}
 	if s.cfg.Compliance.DisableUserDaysInactive > 0 {

@@ -183,11 +183,10 @@ func (x *expansion) targets(ctx context.Context, q *store.Grants) (family []keys
 // actors asks for the grants to the user and to its groups.
 func (x *expansion) actors(ctx context.Context, q *store.Grants) error {
 	user := x.filter.UserID
-	ms, err := x.s.store.Memberships(ctx, user, "")
-	q.ActorIDs = []string{user}
-	for _, m := range ms {
-		q.ActorIDs = append(q.ActorIDs, m.GroupID)
-		x.members[m.GroupID] = []string{user}
+	groups, err := x.s.identities.groupIDs(ctx, user)
+	q.ActorIDs = append([]string{user}, groups...)
+	for _, g := range groups {
+		x.members[g] = []string{user}
 	}
 	for _, g := range x.also {
 		if x.members[g] == nil {
@@ -256,7 +255,7 @@ func (x *expansion) membersOf(ctx context.Context, rows []keystone.Assignment) e
 			groups[a.ActorID] = true
 		}
 	}
-	ms, err := x.s.store.MembershipsOf(ctx, slices.Collect(maps.Keys(groups)))
+	ms, err := x.s.identities.membershipsOf(ctx, slices.Collect(maps.Keys(groups)))
 	for _, m := range ms {
 		x.members[m.GroupID] = append(x.members[m.GroupID], m.UserID)
 	}
@@ -371,8 +370,8 @@ func (s *Service) NamesOf(ctx context.Context, list []keystone.Effective) (n Nam
 			groups = append(groups, e.ActorID)
 		}
 	}
-	u, err1 := s.store.UsersByID(ctx, users)
-	g, err2 := s.store.GroupsByID(ctx, groups)
+	u, err1 := s.identities.UsersByID(ctx, users)
+	g, err2 := s.identities.GroupsByID(ctx, groups)
 	p, err3 := s.store.ProjectsByID(ctx, projects)
 	r, err4 := s.store.RolesByID(ctx, roles)
 	if err := firstError(err1, err2, err3, err4); err != nil {

@@ -78,7 +78,8 @@ type Deps struct {
 	Tokens   token.Provider
 	Receipts token.Receipts
 	SSO      *sso.Parties // nil is in federation with nobody
-	Clock    clock.Clock  // nil is the machine's
+	Identity IdentityConfig
+	Clock    clock.Clock // nil is the machine's
 	Config   Config
 	Events   *messaging.Notifier // nil tells nobody
 
@@ -98,6 +99,8 @@ type Service struct {
 	kinds    []kind
 	sso      *sso.Parties
 	events   *messaging.Notifier
+
+	identities *identities
 
 	answers    answers
 	limitModel keystone.LimitModel
@@ -163,6 +166,7 @@ func New(d Deps) *Service {
 		model = keystone.FlatLimits
 	}
 	s := &Service{store: d.Store, sso: d.SSO, events: d.Events, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
+	s.identities = &identities{sqlIdentity: sqlIdentity{s}, cfg: d.Identity, config: s.FullDomainConfig}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }
@@ -179,8 +183,7 @@ func (s *Service) ListLimit(section string) int {
 // look up in theirs, and transactions run one after another, so what was found
 // still holds when it is written.
 type rows interface {
-	User(ctx context.Context, id string) (keystone.User, error)
-	Group(ctx context.Context, id string) (keystone.Group, error)
+	actors
 	Project(ctx context.Context, id string) (keystone.Project, error)
 	Role(ctx context.Context, id string) (keystone.Role, error)
 	Region(ctx context.Context, id string) (keystone.Region, error)
@@ -190,6 +193,12 @@ type rows interface {
 	Policy(ctx context.Context, id string) (keystone.Policy, error)
 	Parents(ctx context.Context, p keystone.Project) ([]keystone.Project, error)
 	Subtree(ctx context.Context, id string) ([]keystone.Project, error)
+}
+
+// actors is where users and groups are looked up.
+type actors interface {
+	User(ctx context.Context, id string) (keystone.User, error)
+	Group(ctx context.Context, id string) (keystone.Group, error)
 }
 
 // change runs fn in a transaction and gives what it made.
@@ -250,3 +259,6 @@ func domainFor(ctx context.Context, a keystone.Attributes) string {
 
 // Healthy reports whether the database answers.
 func (s *Service) Healthy(ctx context.Context) error { return s.store.Ping(ctx) }
+
+// Close ends connections to where users are kept elsewhere.
+func (s *Service) Close() error { return s.identities.Close() }

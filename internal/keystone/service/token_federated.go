@@ -22,7 +22,7 @@ func (s *Service) resolveFederated(ctx context.Context, r *resolving) error {
 	if r.grants.kind == "" {
 		return nil
 	}
-	own, err := s.store.GrantedRoles(ctx, p.UserID, r.grants.kind, r.grants.target, r.grants.above)
+	own, err := s.grantedRoles(ctx, p.UserID, r.grants.kind, r.grants.target, r.grants.above)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 // holds at the next call, in every process on the same database.
 func (s *Service) Validate(ctx context.Context, tok string) (auth.Identity, error) {
 	v, err := s.validate(ctx, tok, 0)
-	if f, ok := fault.Of(err); ok {
+	if f, ok := fault.Of(err); ok && f.Status < 500 {
 		return auth.Identity{}, fmt.Errorf("%w: %s", auth.ErrInvalid, f.Message)
 	}
 	return v.identity, err
@@ -58,7 +58,7 @@ func (s *Service) validate(ctx context.Context, tok string, grace time.Duration)
 		return validated{}, fmt.Errorf("validate token: %w", err)
 	}
 	v, ok := s.cache.findToken(now, tok)
-	if !ok {
+	if !ok || v.stale(s.clock.Now()) {
 		if v, err = s.resolveToken(ctx, now.revision, tok); err != nil {
 			return validated{}, err
 		}
@@ -108,6 +108,7 @@ type resolving struct {
 	token   *keystone.Token
 	grants  grantsOn
 	ends    time.Time // when what the token hangs on ends; zero is not before the token
+	again   time.Time // when what is kept elsewhere is to be asked again; zero is never
 }
 
 // grantsOn is where grants count: on the target, or inherited from above.
@@ -124,7 +125,7 @@ func (r *resolving) until(t *time.Time) {
 }
 
 func (r *resolving) validated() validated {
-	return validated{r.token, identityOf(*r.token), r.ends}
+	return validated{r.token, identityOf(*r.token), r.ends, r.again}
 }
 
 // resolve reads the user, the scope and the roles of a payload. What is
@@ -148,6 +149,9 @@ func (s *Service) resolve(ctx context.Context, revision int64, p token.Payload) 
 	if k, err := s.kindOf(p); err != nil {
 		return nil, err
 	} else if k != nil {
+		if err := s.mayHangOnOthers(ctx, r); err != nil {
+			return nil, err
+		}
 		return r, k.resolve(ctx, r)
 	}
 	t.Roles, err = s.rolesOf(ctx, r, t.User.ID)
@@ -159,11 +163,24 @@ func (s *Service) activeUser(ctx context.Context, r *resolving, id string) (u ke
 	if u, err = s.User(ctx, id); err != nil {
 		return u, d, err
 	}
+	if u.Nonlocal {
+		r.again = s.clock.Now().Add(s.identities.cfg.CacheTime)
+	}
 	if !u.Enabled {
 		return u, d, errNotValid()
 	}
 	d, err = r.book.domain(u.DomainID)
 	return u, d, err
+}
+
+// mayHangOnOthers has a token that hangs on more than its user worked out anew
+// after a while, if anything is kept elsewhere.
+func (s *Service) mayHangOnOthers(ctx context.Context, r *resolving) error {
+	all, err := s.identities.all(ctx)
+	if len(all) > 0 {
+		r.again = s.clock.Now().Add(s.identities.cfg.CacheTime)
+	}
+	return err
 }
 
 // resolveScope fills in what the token is scoped to.
@@ -246,7 +263,7 @@ func (s *Service) rolesOf(ctx context.Context, r *resolving, userID string) ([]k
 	if r.grants.kind == "" {
 		return nil, nil
 	}
-	granted, err := s.store.GrantedRoles(ctx, userID, r.grants.kind, r.grants.target, r.grants.above)
+	granted, err := s.grantedRoles(ctx, userID, r.grants.kind, r.grants.target, r.grants.above)
 	if err != nil {
 		return nil, fmt.Errorf("roles of %s: %w", userID, err)
 	}

@@ -71,7 +71,7 @@ func (s *Service) checkPedigree(ctx context.Context, t keystone.Trust) error {
 		if err := s.mayRedelegate(parent, &child); err != nil {
 			return err
 		}
-		agent, err := s.store.User(ctx, parent.TrusteeUserID)
+		agent, err := s.identities.User(ctx, parent.TrusteeUserID)
 		if errors.Is(err, db.ErrNoRow) || err == nil && !agent.Enabled {
 			return fault.Forbidden("One of the trust agents is disabled or deleted")
 		} else if err != nil {
@@ -200,7 +200,7 @@ func (s *Service) effectiveRoles(ctx context.Context, userID string, p keystone.
 	if err != nil {
 		return nil, err
 	}
-	granted, err := s.store.GrantedRoles(ctx, userID, keystone.TargetProject, p.ID, above)
+	granted, err := s.grantedRoles(ctx, userID, keystone.TargetProject, p.ID, above)
 	if err != nil {
 		return nil, err
 	}

@@ -131,6 +131,9 @@ func (s *Service) ChangePassword(ctx context.Context, id, original, password str
 
 // mayChange refuses a user who may not change the password, or not yet.
 func (s *Service) mayChange(ctx context.Context, u keystone.User) error {
+	if u.Nonlocal {
+		return errReadOnly()
+	}
 	if u.Option(lockPassword) {
 		return fault.BadRequest("You cannot change your password at this time due to password policy disallowing password changes. Please contact your administrator to reset your password.")
 	}

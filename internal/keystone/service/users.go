@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/store"
@@ -15,39 +14,25 @@ var userAttributes = []string{"id", "name", "domain_id", "enabled", "default_pro
 
 // User is a user, or 404.
 func (s *Service) User(ctx context.Context, id string) (keystone.User, error) {
-	u, err := userIn(ctx, s.store, id)
-	if err != nil {
-		return u, err
-	}
-	active, err := s.withActivity(ctx, []keystone.User{u})
-	if err != nil {
-		return u, err
-	}
-	return active[0], nil
+	return userIn(ctx, s.identities, id)
 }
 
-func userIn(ctx context.Context, q rows, id string) (keystone.User, error) {
+func userIn(ctx context.Context, q actors, id string) (keystone.User, error) {
 	u, err := q.User(ctx, id)
 	return u, missing(err, "user", id)
 }
 
 // Users lists users.
 func (s *Service) Users(ctx context.Context, fs keystone.Filters) ([]keystone.User, error) {
-	if s.cfg.Compliance.DisableUserDaysInactive == 0 {
-		return s.store.Users(ctx, fs)
-	}
-	enabled := func(f keystone.Filter) bool { return f.Name == "enabled" } // only after it is known who is active
-	rows, err := s.store.Users(ctx, slices.DeleteFunc(slices.Clone(fs), enabled))
-	if err != nil {
-		return nil, err
-	}
-	rows, err = s.withActivity(ctx, rows)
-	return matching(rows, fs), err
+	return s.identities.Users(ctx, fs)
 }
 
 // CreateUser makes a user. Without a password it cannot log in with one.
 func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keystone.User, error) {
 	a = a.Normalized()
+	if err := s.ourDomain(ctx, domainFor(ctx, a)); err != nil {
+		return keystone.User{}, err
+	}
 	password, err := s.passwordIn(ctx, a)
 	if err != nil {
 		return keystone.User{}, err
@@ -77,6 +62,9 @@ func userConflict(err error, u keystone.User) error {
 // UpdateUser changes a user. A new password, and disabling, revoke its tokens;
 // disabling ends its application credentials, too.
 func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attributes) (keystone.User, error) {
+	if err := s.ourUser(ctx, id, a); err != nil {
+		return keystone.User{}, err
+	}
 	password, err := s.passwordIn(ctx, a)
 	if err != nil {
 		return keystone.User{}, err
@@ -133,6 +121,9 @@ func applyUser(ctx context.Context, q rows, u *keystone.User, a keystone.Attribu
 
 // DeleteUser removes a user with its grants and tokens.
 func (s *Service) DeleteUser(ctx context.Context, id string) error {
+	if err := s.ourUser(ctx, id, nil); err != nil {
+		return err
+	}
 	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := s.revoke(ctx, tx, keystone.Revocation{UserID: id}); err != nil {
 			return err

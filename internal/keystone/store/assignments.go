@@ -91,22 +91,9 @@ func grantArgs(a keystone.Assignment) []any {
 	return []any{a.ActorKind, a.ActorID, a.TargetKind, a.TargetID, a.RoleID, a.Inherited}
 }
 
-// GrantedRoles gives the IDs of the roles that a user has on a target, by
-// grants to the user or a group, on the target itself or inherited from one
-// of ancestors. Implied roles are not added.
-func (r reads) GrantedRoles(ctx context.Context, userID, kind, targetID string, ancestors []string) ([]string, error) {
-	ms, err := r.Memberships(ctx, userID, "")
-	if err != nil {
-		return nil, err
-	}
-	var groups []string
-	for _, m := range ms {
-		groups = append(groups, m.GroupID)
-	}
-	return r.RolesGranted(ctx, userID, groups, kind, targetID, ancestors)
-}
-
-// RolesGranted is GrantedRoles for a user, "" for nobody, with these groups.
+// RolesGranted gives the IDs of the roles that a user, "" for nobody, has on a
+// target, by grants to the user or to one of these groups, on the target itself
+// or inherited from one of ancestors. Implied roles are not added.
 func (r reads) RolesGranted(ctx context.Context, userID string, groups []string, kind, targetID string, ancestors []string) ([]string, error) {
 	actors := append([]string{userID}, groups...)
 	// Two plain statements take half the time of one with a subquery.

@@ -10,9 +10,9 @@ import (
 var domainOptions = db.Table[keystone.DomainOption]("domain_options")
 
 // DomainOptions lists the options that a domain has of its own; an empty
-// group or option is any.
+// domain, group or option is any.
 func (r reads) DomainOptions(ctx context.Context, domainID, group, option string) ([]keystone.DomainOption, error) {
-	return db.All(ctx, r.q, domainOptions.Select("domain_id = ?", domainID).WhereIf(group != "", "option_group = ?", group).
+	return db.All(ctx, r.q, domainOptions.Select("").WhereIf(domainID != "", "domain_id = ?", domainID).WhereIf(group != "", "option_group = ?", group).
 		WhereIf(option != "", "option_name = ?", option).OrderBy("option_group", "option_name"))
 }
 

@@ -144,6 +144,9 @@ func (tx *Tx) DeleteDomain(ctx context.Context, id string) error {
 	if err := tx.deleteDerivedOfUsers(ctx, "SELECT id FROM users WHERE domain_id = ?", id); err != nil {
 		return err
 	}
+	if err := tx.deleteDerivedOfUsers(ctx, "SELECT public_id FROM id_mapping WHERE domain_id = ? AND entity_type = 'user'", id); err != nil {
+		return err
+	}
 	if err := tx.deleteDerivedOnProjects(ctx, "SELECT id FROM projects WHERE domain_id = ?", id); err != nil {
 		return err
 	}
@@ -152,6 +155,10 @@ func (tx *Tx) DeleteDomain(ctx context.Context, id string) error {
 		"DELETE FROM assignments WHERE target_kind = 'project' AND target_id IN (SELECT id FROM projects WHERE domain_id = ?)",
 		"DELETE FROM assignments WHERE actor_kind = 'user' AND actor_id IN (SELECT id FROM users WHERE domain_id = ?)",
 		"DELETE FROM assignments WHERE actor_kind = 'group' AND actor_id IN (SELECT id FROM user_groups WHERE domain_id = ?)",
+		"DELETE FROM assignments WHERE actor_kind IN ('user', 'group') AND actor_id IN (SELECT public_id FROM id_mapping WHERE domain_id = ?)",
+		"DELETE FROM logins WHERE user_id IN (SELECT public_id FROM id_mapping WHERE domain_id = ?)",
+		"DELETE FROM expiring_memberships WHERE group_id IN (SELECT public_id FROM id_mapping WHERE domain_id = ?)",
+		"DELETE FROM id_mapping WHERE domain_id = ?",
 		"DELETE FROM assignments WHERE role_id IN (SELECT id FROM roles WHERE domain_id = ?)",
 		"DELETE FROM implied_roles WHERE prior_role_id IN (SELECT id FROM roles WHERE domain_id = ?)",
 		"DELETE FROM memberships WHERE user_id IN (SELECT id FROM users WHERE domain_id = ?)",

@@ -9,5 +9,5 @@ import (
 func TestTables(t *testing.T) {
 	dbtest.Tables(t, Migrations, users, groups, memberships, projects, roles, impliedRoles, assignments, regions, services, endpoints, revocations, tokens, passcodes,
 		registeredLimits, limits, endpointGroups, projectEndpoints, projectEndpointGroups, policies, policyAssociations, domainOptions, passwords, logins,
-		identityProviders, remoteIDs, protocols, mappings, serviceProviders, federatedUsers, expiringMemberships, usedAssertions)
+		identityProviders, remoteIDs, protocols, mappings, serviceProviders, federatedUsers, expiringMemberships, usedAssertions, idMappings)
 }
