@@ -158,8 +158,16 @@ func (d *Driver) emulated(ctx context.Context, entries []*goldap.Entry) (func(e 
 			return nil, err
 		}
 		for _, m := range members {
-			in[m], in[folded(m)] = true, !ids
+			if !ids {
+				m = folded(m)
+			}
+			in[m] = true
 		}
 	}
-	return func(e *goldap.Entry, id string) bool { return ids && in[id] || !ids && in[folded(e.DN)] }, nil
+	return func(e *goldap.Entry, id string) bool {
+		if !ids {
+			id = folded(e.DN)
+		}
+		return in[id]
+	}, nil
 }

@@ -88,16 +88,20 @@ func (d *Driver) Authenticate(ctx context.Context, u keystone.User, password str
 		return identity.ErrRefused
 	}
 	e, err := d.entry(ctx, d.users, u.ID)
-	if errors.Is(err, db.ErrNoRow) {
-		return identity.ErrRefused
-	} else if err != nil {
+	known := !errors.Is(err, db.ErrNoRow)
+	if !known { // the server is asked all the same, so that it takes as long
+		e, err = &goldap.Entry{DN: d.users.id + "=nobody-of-that-name," + d.users.tree}, nil
+	}
+	if err != nil {
 		return err
 	}
 	err = d.prove.do(ctx, func(c *goldap.Conn) error { return c.Bind(e.DN, password) })
 	var result *goldap.Error
 	switch {
-	case err == nil:
+	case err == nil && known:
 		return nil
+	case err == nil:
+		return identity.ErrRefused
 	case dead(err) || ctx.Err() != nil || !errors.As(err, &result) || isAway(err):
 		return fmt.Errorf("bind as %s: %w", e.DN, err)
 	}
