@@ -63,10 +63,15 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if env.Bus != nil { // nacre admin has none
 		events = messaging.NewNotifier("identity."+env.Config.Host, env.Bus, env.Clock)
 	}
-	return identity{service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: events,
+	users, err := env.Config.Keystone.identity()
+	if err != nil {
+		return identity{}, errors.Join(err, end())
+	}
+	svc := service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: events, Identity: users,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
-			PasswordHashRounds: env.Config.PasswordHashRounds})}), end}, nil
+			PasswordHashRounds: env.Config.PasswordHashRounds})})
+	return identity{svc, func() error { return errors.Join(svc.Close(), end()) }}, nil
 }
 
 func startKeystone(ctx context.Context, env *Env) (Running, error) {

@@ -25,6 +25,11 @@ type KeystoneOptions struct {
 	NotificationFormat           string             `yaml:"notification_format"`               // of events: basic, cadf
 	NotificationOptOut           []string           `yaml:"notification_opt_out"`              // events that nobody is told of
 	SecurityCompliance           SecurityCompliance `yaml:"security_compliance"`
+
+	Identity        IdentityOptions `yaml:"identity"`
+	IdentityMapping IDMapping       `yaml:"identity_mapping"`
+	LDAP            map[string]any  `yaml:"ldap"` // of the default domain with the driver ldap: the original's [ldap]
+	PAM             map[string]any  `yaml:"pam"`  // of domains with the driver pam: service, min_uid, max_uid, timeout
 }
 
 // SecurityCompliance is about users and their passwords; 0 turns each option off.
@@ -47,7 +52,9 @@ func defaultKeystone() KeystoneOptions {
 	return KeystoneOptions{MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
 		ProhibitedImpliedRole: []string{"admin"}, IncludedPreviousWindows: 1,
 		OAuth2AuthnMethods: []string{service.TLSClientAuth, service.ClientSecretBasic}, OAuth2CertDNMappingID: "oauth2_mapping",
-		NotificationFormat: service.NotificationsCADF, NotificationOptOut: service.DefaultNotificationOptOut, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800}}
+		NotificationFormat: service.NotificationsCADF, NotificationOptOut: service.DefaultNotificationOptOut, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800},
+		Identity:        IdentityOptions{Driver: "sql", DomainConfigurationsFromDatabase: true, DomainConfigDir: "/etc/keystone/domains", Caching: true, CacheTime: 60},
+		IdentityMapping: IDMapping{BackwardCompatibleIDs: true}}
 }
 
 // apply adds the options to those of the service.
@@ -97,6 +104,9 @@ func (k KeystoneOptions) check() error {
 		if n < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", name))
 		}
+	}
+	if _, err := k.identity(); err != nil {
+		errs = append(errs, err)
 	}
 	if err := k.apply(service.Config{}).Compliance.Check(); err != nil {
 		errs = append(errs, err)

@@ -71,12 +71,12 @@ func groupView(g keystone.Group) view {
 }
 
 func (a *API) listGroups(c *httpapi.Call, _ nothing) (view, error) {
-	fs := keystone.NewFilters(c.Query, "domain_id", "name")
-	if d := c.Caller.DomainID; d != "" {
-		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
+	fs, limit, err := a.ofDomain(c, keystone.NewFilters(c.Query, "domain_id", "name"))
+	if err != nil {
+		return nil, err
 	}
 	rows, err := a.svc.Groups(c.Ctx(), fs)
-	return limited(c, a.svc.ListLimit("identity"), "groups", rows, groupView), err
+	return limited(c, limit, "groups", rows, groupView), err
 }
 
 type groupBody struct {
@@ -107,7 +107,11 @@ func (a *API) listUsersOfGroup(c *httpapi.Call, g keystone.Group) (view, error) 
 		return nil, err
 	}
 	rows, err := a.svc.UsersOfGroup(c.Ctx(), g.ID, fs)
-	return limited(c, a.svc.ListLimit("identity"), "users", rows, userView), err
+	if err != nil {
+		return nil, err
+	}
+	limit, err := a.svc.IdentityListLimit(c.Ctx(), g.DomainID)
+	return limited(c, limit, "users", rows, userView), err
 }
 
 func (a *API) checkMember(c *httpapi.Call, m keystone.Membership) (httpapi.None, error) {

@@ -115,11 +115,29 @@ func (a *API) listUsers(c *httpapi.Call, _ nothing) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d := c.Caller.DomainID; d != "" {
-		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
+	fs, limit, err := a.ofDomain(c, fs)
+	if err != nil {
+		return nil, err
 	}
 	rows, err := a.svc.Users(c.Ctx(), fs)
-	return limited(c, a.svc.ListLimit("identity"), "users", rows, userView), err
+	return limited(c, limit, "users", rows, userView), err
+}
+
+// ofDomain narrows a list of users or groups to the domain that the caller may
+// see, or, as in the original, to the caller's if lists are of one domain each.
+// It gives how many the list may hold, too.
+func (a *API) ofDomain(c *httpapi.Call, fs keystone.Filters) (keystone.Filters, int, error) {
+	domainID, asked := fs.Equal("domain_id")
+	if d := c.Caller.DomainID; d != "" {
+		fs, domainID = append(fs, keystone.Filter{Name: "domain_id", Value: d}), d
+	} else if !asked && a.svc.ListsOneDomain() && !c.Caller.System {
+		if domainID = c.Caller.ProjectDomainID; domainID == "" {
+			return nil, 0, fault.Unauthorized("The request you have made requires authentication.")
+		}
+		fs = append(fs, keystone.Filter{Name: "domain_id", Value: domainID})
+	}
+	limit, err := a.svc.IdentityListLimit(c.Ctx(), domainID)
+	return fs, limit, err
 }
 
 type userBody struct {
@@ -173,7 +191,11 @@ func (a *API) listGroupsOfUser(c *httpapi.Call, u keystone.User) (view, error) {
 		return nil, err
 	}
 	ends, err := a.svc.MembershipEnds(c.Ctx(), u.ID)
-	return limited(c, a.svc.ListLimit("identity"), "groups", rows, func(g keystone.Group) view {
+	if err != nil {
+		return nil, err
+	}
+	limit, err := a.svc.IdentityListLimit(c.Ctx(), u.DomainID)
+	return limited(c, limit, "groups", rows, func(g keystone.Group) view {
 		v := groupView(g)
 		v["membership_expires_at"] = expiry(ends, g.ID)
 		return v

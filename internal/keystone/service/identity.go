@@ -32,6 +32,37 @@ type IdentityConfig struct {
 	CacheTime       time.Duration // [identity] cache_time, of tokens; 0 asks for each call whether the user is still there
 }
 
+// Check reports what is wrong with the configuration of a domain, which comes
+// from a place.
+func (c IdentityConfig) Check(place string, config keystone.DomainConfig) error {
+	var errs []error
+	name, _ := config["identity"]["driver"].(string)
+	for group, options := range config {
+		for option := range options {
+			if group != name && (group != "identity" || !keystone.DomainOptionKnown(group, option)) {
+				errs = append(errs, fmt.Errorf("%s: option %s of group %s means nothing for a domain with the driver %q", place, option, group, name))
+			}
+		}
+	}
+	if name == "" || name == sqlDriver {
+		return errors.Join(errs...)
+	}
+	connect, known := c.Drivers[name]
+	if !known {
+		return errors.Join(append(errs, fmt.Errorf("%s: there is no identity driver %q", place, name))...)
+	}
+	options := config[name]
+	if len(options) == 0 {
+		options = c.Options[name]
+	}
+	if d, err := connect(options); err != nil {
+		errs = append(errs, fmt.Errorf("%s: driver %s: %w", place, name, err))
+	} else {
+		errs = append(errs, d.Close())
+	}
+	return errors.Join(errs...)
+}
+
 // identities finds users and groups wherever they are kept: in our tables, or
 // where the configuration of their domain says. What holds for both is asked
 // of it and not of the store. It must not be asked inside a transaction, for
