@@ -51,6 +51,7 @@ func adminKeystoneCommand(o *upOptions) *cobra.Command {
 		return err
 	})
 	adminKeystoneDerived(on)
+	adminKeystoneMappings(on)
 	on("doctor", "Say what is wrong with the identity service, and what to do", adminKeystoneDoctor)
 	adminKeystoneBootstrap(on)
 	cmd.AddCommand(mappingEngineCommand())

@@ -67,7 +67,12 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if err != nil {
 		return identity{}, errors.Join(err, end())
 	}
-	svc := service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: events, Identity: users,
+	port := fmt.Sprint(keystoneEntry.Port + env.Config.PortOffset)
+	template, err := env.Config.Keystone.Catalog.template(map[string]string{"public_port": port})
+	if err != nil {
+		return identity{}, errors.Join(err, end())
+	}
+	svc := service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: events, Identity: users, Template: template,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
 			PasswordHashRounds: env.Config.PasswordHashRounds})})

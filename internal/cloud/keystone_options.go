@@ -30,6 +30,7 @@ type KeystoneOptions struct {
 	IdentityMapping IDMapping       `yaml:"identity_mapping"`
 	LDAP            map[string]any  `yaml:"ldap"` // of the default domain with the driver ldap: the original's [ldap]
 	PAM             map[string]any  `yaml:"pam"`  // of domains with the driver pam: service, min_uid, max_uid, timeout
+	Catalog         CatalogOptions  `yaml:"catalog"`
 }
 
 // SecurityCompliance is about users and their passwords; 0 turns each option off.
@@ -54,7 +55,7 @@ func defaultKeystone() KeystoneOptions {
 		OAuth2AuthnMethods: []string{service.TLSClientAuth, service.ClientSecretBasic}, OAuth2CertDNMappingID: "oauth2_mapping",
 		NotificationFormat: service.NotificationsCADF, NotificationOptOut: service.DefaultNotificationOptOut, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800},
 		Identity:        IdentityOptions{Driver: "sql", DomainConfigurationsFromDatabase: true, DomainConfigDir: "/etc/keystone/domains", Caching: true, CacheTime: 60},
-		IdentityMapping: IDMapping{BackwardCompatibleIDs: true}}
+		IdentityMapping: IDMapping{BackwardCompatibleIDs: true}, Catalog: CatalogOptions{Driver: "sql", TemplateFile: "default_catalog.templates"}}
 }
 
 // apply adds the options to those of the service.
@@ -104,6 +105,9 @@ func (k KeystoneOptions) check() error {
 		if n < 0 {
 			errs = append(errs, fmt.Errorf("%s is negative", name))
 		}
+	}
+	if _, err := k.Catalog.template(nil); err != nil {
+		errs = append(errs, err)
 	}
 	if _, err := k.identity(); err != nil {
 		errs = append(errs, err)

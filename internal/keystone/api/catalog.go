@@ -1,11 +1,32 @@
 package api
 
 import (
+	"net/http"
+	"strings"
+
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/service"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 )
+
+// fixed has the calls that a catalogue in a template cannot do answer so.
+func (a *API) fixed(t httpapi.Table) httpapi.Table {
+	if a.svc == nil || !a.svc.CatalogFixed() {
+		return t
+	}
+	for i, row := range t {
+		_, part, _ := strings.Cut(row.Path, "/")
+		part, _, _ = strings.Cut(part, "/")
+		change := row.Method != http.MethodGet && (part == "regions" || part == "services" || part == "endpoints")
+		if policies := strings.Contains(row.Path, "/OS-ENDPOINT-POLICY/"); change && !policies || part == "OS-EP-FILTER" {
+			t[i].Do = httpapi.Get(func(*httpapi.Call) (httpapi.None, error) {
+				return httpapi.None{}, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.")
+			})
+		}
+	}
+	return t
+}
 
 func (a *API) regionRoutes() httpapi.Table {
 	return httpapi.Table{

@@ -231,6 +231,9 @@ func (b *bootstrap) serviceUser(ctx context.Context, u BootstrapUser, project st
 }
 
 func (b *bootstrap) catalog(ctx context.Context, c BootstrapConfig) error {
+	if b.s.CatalogFixed() {
+		return nil
+	}
 	if c.Region != "" {
 		_, err := b.tx.Region(ctx, c.Region)
 		if errors.Is(err, db.ErrNoRow) {

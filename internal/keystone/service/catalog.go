@@ -370,8 +370,10 @@ func (s *Service) readCatalog(ctx context.Context) (*catalog, error) {
 			of[e.ServiceID] = append(of[e.ServiceID], e)
 		}
 	}
+	listed := map[string]bool{} // a template has a service once for each region
 	for _, v := range services {
-		if v.Enabled {
+		if v.Enabled && !listed[v.ID] {
+			listed[v.ID] = true
 			out.entries = append(out.entries, CatalogEntry{v, of[v.ID]})
 		}
 	}

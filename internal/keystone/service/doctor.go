@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -16,7 +17,7 @@ type Symptom struct{ What, Remedy string }
 // Doctor looks for what would keep people from using the cloud.
 func (s *Service) Doctor(ctx context.Context) ([]Symptom, error) {
 	var found []Symptom
-	for _, look := range []func(context.Context) ([]Symptom, error){s.doctorAdmins, s.doctorCatalog, s.doctorRules} {
+	for _, look := range []func(context.Context) ([]Symptom, error){s.doctorAdmins, s.doctorCatalog, s.doctorRules, s.doctorBackends} {
 		more, err := look(ctx)
 		if err != nil {
 			return found, fmt.Errorf("doctor: %w", err)
@@ -108,4 +109,21 @@ func (s *Service) doctorRules(ctx context.Context) (found []Symptom, err error) 
 		}
 	}
 	return found, nil
+}
+
+// doctorBackends asks where users are kept elsewhere for one who is not there.
+func (s *Service) doctorBackends(ctx context.Context) (found []Symptom, err error) {
+	all, err := s.identities.all(ctx)
+	for _, domainID := range slices.Sorted(maps.Keys(all)) {
+		b := all[domainID]
+		err := b.usable()
+		if err == nil {
+			_, err = b.UserByName(ctx, domainID, "nobody-of-that-name")
+		}
+		if unlessNoRow(err) != nil {
+			found = append(found, Symptom{fmt.Sprintf("the users of domain %s cannot be looked up: %v", domainID, err),
+				"look at the options of the driver " + b.name + ": the API has them at /v3/domains/" + domainID + "/config, files are in domain_config_dir"})
+		}
+	}
+	return found, err
 }

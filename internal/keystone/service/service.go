@@ -79,7 +79,8 @@ type Deps struct {
 	Receipts token.Receipts
 	SSO      *sso.Parties // nil is in federation with nobody
 	Identity IdentityConfig
-	Clock    clock.Clock // nil is the machine's
+	Template *keystone.CatalogTemplate // the catalogue; nil keeps it in the store
+	Clock    clock.Clock               // nil is the machine's
 	Config   Config
 	Events   *messaging.Notifier // nil tells nobody
 
@@ -101,6 +102,7 @@ type Service struct {
 	events   *messaging.Notifier
 
 	identities *identities
+	template   *keystone.CatalogTemplate
 
 	answers    answers
 	limitModel keystone.LimitModel
@@ -166,10 +168,16 @@ func New(d Deps) *Service {
 		model = keystone.FlatLimits
 	}
 	s := &Service{store: d.Store, sso: d.SSO, events: d.Events, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
+	if s.template = d.Template; s.template != nil {
+		d.Store.FixCatalog(*s.template)
+	}
 	s.identities = &identities{sqlIdentity: sqlIdentity{s}, cfg: d.Identity, config: s.FullDomainConfig}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }
+
+// CatalogFixed reports whether the catalogue stands in a template, so that nobody changes it.
+func (s *Service) CatalogFixed() bool { return s.template != nil }
 
 // ListLimit is how many resources a list of a section may hold; 0 is any number.
 func (s *Service) ListLimit(section string) int {

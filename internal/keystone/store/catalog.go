@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"nacre/internal/keystone"
 	"nacre/internal/oslo/db"
@@ -13,33 +14,64 @@ var (
 	endpoints = db.Table[keystone.Endpoint]("endpoints")
 )
 
+// fixedRow is the row of a template that fits, or ErrNoRow.
+func fixedRow[T any](rows []T, fits func(T) bool) (row T, err error) {
+	if i := slices.IndexFunc(rows, fits); i >= 0 {
+		return rows[i], nil
+	}
+	return row, db.ErrNoRow
+}
+
+// fixedList are the rows of a template that pass the filters.
+func fixedList[T filterable](rows []T, fs keystone.Filters) []T {
+	return slices.DeleteFunc(slices.Clone(rows), func(row T) bool { return !fs.Match(row.Attribute) })
+}
+
 // Region is the region with that ID, or ErrNoRow.
 func (r reads) Region(ctx context.Context, id string) (keystone.Region, error) {
+	if r.fixed != nil {
+		return fixedRow(r.fixed.Regions, func(v keystone.Region) bool { return v.ID == id })
+	}
 	return db.One(ctx, r.q, regions.Select("id = ?", id))
 }
 
 // Regions lists the regions that pass the filters.
 func (r reads) Regions(ctx context.Context, fs keystone.Filters) ([]keystone.Region, error) {
+	if r.fixed != nil {
+		return fixedList(r.fixed.Regions, fs), nil
+	}
 	return list(ctx, r.q, regions, fs, "parent_region_id")
 }
 
 // Service is the service with that ID, or ErrNoRow.
 func (r reads) Service(ctx context.Context, id string) (keystone.Service, error) {
+	if r.fixed != nil {
+		return fixedRow(r.fixed.Services, func(v keystone.Service) bool { return v.ID == id })
+	}
 	return db.One(ctx, r.q, services.Select("id = ?", id))
 }
 
 // Services lists the services that pass the filters.
 func (r reads) Services(ctx context.Context, fs keystone.Filters) ([]keystone.Service, error) {
+	if r.fixed != nil {
+		return fixedList(r.fixed.Services, fs), nil
+	}
 	return list(ctx, r.q, services, fs, "type")
 }
 
 // Endpoint is the endpoint with that ID, or ErrNoRow.
 func (r reads) Endpoint(ctx context.Context, id string) (keystone.Endpoint, error) {
+	if r.fixed != nil {
+		return fixedRow(r.fixed.Endpoints, func(v keystone.Endpoint) bool { return v.ID == id })
+	}
 	return db.One(ctx, r.q, endpoints.Select("id = ?", id))
 }
 
 // Endpoints lists the endpoints that pass the filters.
 func (r reads) Endpoints(ctx context.Context, fs keystone.Filters) ([]keystone.Endpoint, error) {
+	if r.fixed != nil {
+		return fixedList(r.fixed.Endpoints, fs), nil
+	}
 	return list(ctx, r.q, endpoints, fs, "service_id", "interface", "region_id")
 }
 

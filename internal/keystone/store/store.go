@@ -32,11 +32,14 @@ type Store struct {
 type revisionAt struct{ writes, revision int64 }
 
 // New is a store on an open database that has Migrations.
-func New(d *db.DB) *Store { return &Store{reads: reads{d, asOf{now: clock.System.Now}}, db: d} }
+func New(d *db.DB) *Store { return &Store{reads: reads{q: d, as: asOf{now: clock.System.Now}}, db: d} }
 
 // As sets what tells memberships that have expired: the clock, and how long
 // they last where their identity provider does not say.
 func (s *Store) As(c clock.Clock, ttl time.Duration) { s.reads.as = asOf{c.Now, ttl} }
+
+// FixCatalog has the catalogue read from a template. Nobody may change it then.
+func (s *Store) FixCatalog(t keystone.CatalogTemplate) { s.fixed = &t }
 
 // asOf is what decides whether something has expired.
 type asOf struct {
@@ -64,8 +67,9 @@ func (s *Store) Ping(ctx context.Context) error {
 
 // reads are the queries, on the database or inside a transaction.
 type reads struct {
-	q  db.Q
-	as asOf
+	q     db.Q
+	as    asOf
+	fixed *keystone.CatalogTemplate // the catalogue, if it is not in the tables
 }
 
 // Tx is a change under way. Its queries see what it wrote.
@@ -83,7 +87,7 @@ func (s *Store) Tx(ctx context.Context, fn func(ctx context.Context, tx *Tx) err
 		if _, err := db.Exec(ctx, dtx, "UPDATE revisions SET value = value + 1 WHERE id = 'all'"); err != nil {
 			return err
 		}
-		return fn(ctx, &Tx{reads{dtx, s.as}, dtx})
+		return fn(ctx, &Tx{reads{dtx, s.as, s.fixed}, dtx})
 	})
 }
 
