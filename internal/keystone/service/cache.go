@@ -10,7 +10,8 @@ import (
 )
 
 // cache remembers what was worked out of the tables at one revision. Whoever
-// asks has just read the revision from the database, so nothing is ever stale.
+// asks has just read the revision from the database, so nothing is ever stale
+// but what hangs on users who are kept elsewhere, which is asked again in time.
 type cache struct {
 	mu         sync.Mutex
 	revision   int64

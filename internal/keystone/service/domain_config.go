@@ -300,6 +300,11 @@ func (s *Service) FullDomainConfig(ctx context.Context, domainID string) (keysto
 	if err != nil {
 		return nil, err
 	}
+	return fullConfig(ctx, rows)
+}
+
+// fullConfig is what all the options of one domain come to.
+func fullConfig(ctx context.Context, rows []keystone.DomainOption) (keystone.DomainConfig, error) {
 	config, err := optionsOf(rows)
 	if err != nil {
 		return nil, err

@@ -69,8 +69,7 @@ func (c IdentityConfig) Check(place string, config keystone.DomainConfig) error 
 // others take their time to answer.
 type identities struct {
 	sqlIdentity
-	cfg    IdentityConfig
-	config func(ctx context.Context, domainID string) (keystone.DomainConfig, error)
+	cfg IdentityConfig
 
 	mu       sync.Mutex
 	revision int64
@@ -154,12 +153,16 @@ func (i *identities) configured(ctx context.Context) (map[string]keystone.Domain
 		out[keystone.DefaultDomainID] = keystone.DomainConfig{}
 	}
 	if !i.cfg.IgnoreDatabase {
-		rows, err := i.s.store.DomainOptions(ctx, "", "identity", "")
+		rows, err := i.s.store.DomainOptions(ctx, "", "", "")
 		if err != nil {
 			return nil, err
 		}
+		of := map[string][]keystone.DomainOption{}
 		for _, o := range rows {
-			if out[o.DomainID], err = i.config(ctx, o.DomainID); err != nil {
+			of[o.DomainID] = append(of[o.DomainID], o)
+		}
+		for domainID, options := range of {
+			if out[domainID], err = fullConfig(ctx, options); err != nil {
 				return nil, err
 			}
 		}

@@ -171,7 +171,7 @@ func New(d Deps) *Service {
 	if s.template = d.Template; s.template != nil {
 		d.Store.FixCatalog(*s.template)
 	}
-	s.identities = &identities{sqlIdentity: sqlIdentity{s}, cfg: d.Identity, config: s.FullDomainConfig}
+	s.identities = &identities{sqlIdentity: sqlIdentity{s}, cfg: d.Identity}
 	s.methods, s.kinds = s.provers(), s.tokenKinds()
 	return s
 }
