@@ -20,7 +20,7 @@ func adminKeystoneMappings(on func(use, short string, run func(cmd *cobra.Comman
 		some := purged != "" || f != (keystone.IDMappingFilter{})
 		switch {
 		case !all && !some:
-			return errors.New("At least one option must be provided")
+			return errors.New("at least one option must be provided")
 		case all && some:
 			return errors.New("--all option cannot be mixed with other options")
 		case f.EntityType != "" && f.EntityType != keystone.ActorUser && f.EntityType != keystone.ActorGroup:

@@ -370,7 +370,7 @@ func TestOptions(t *testing.T) {
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"http://x", "Invalid TLS / LDAPS combination", "query_scope", "alias_dereferencing", "chase_referrals", "debug_level", "user_filter",
+	for _, want := range []string{"http://x", "invalid TLS / LDAPS combination", "query_scope", "alias_dereferencing", "chase_referrals", "debug_level", "user_filter",
 		"group_filter", "user_id_attribute", "user_mail_attribute", "group_additional_attribute_mapping", "pool_size", "page_size", "user_tree_dn", "user_fliter",
 		"pool_retry_delay", "connection_timeout", "user:"} {
 		if !strings.Contains(err.Error(), want) {

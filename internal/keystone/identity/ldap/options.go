@@ -1,10 +1,12 @@
 package ldap
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -172,10 +174,15 @@ var scopes = map[string]int{"one": goldap.ScopeSingleLevel, "sub": goldap.ScopeW
 var dereferences = map[string]int{"never": goldap.NeverDerefAliases, "searching": goldap.DerefInSearching, "finding": goldap.DerefFindingBaseObj,
 	"always": goldap.DerefAlways, "default": goldap.NeverDerefAliases}
 
+// ports are those of a URL without one.
+var ports = map[string]string{"ldap": "389", "ldaps": "636"}
+
 // server is one that can be asked.
 type server struct {
-	url string
-	tls *tls.Config // nil is in the clear
+	url     string
+	address string      // host:port
+	tls     *tls.Config // nil is in the clear
+	early   bool        // TLS from the first byte on, ldaps
 }
 
 // servers are those of the URL, in the order in which they are tried.
@@ -189,18 +196,18 @@ func (o Options) servers() ([]server, error) {
 	var errs []error
 	for _, text := range list {
 		u, err := url.Parse(text)
-		if err == nil && u.Scheme != "ldap" && u.Scheme != "ldaps" && u.Scheme != "ldapi" || err == nil && u.Host == "" && u.Scheme != "ldapi" {
-			err = fmt.Errorf("url: %q is not ldap://host:port, ldaps://host:port or ldapi://path", text)
+		if err == nil && (ports[u.Scheme] == "" || u.Hostname() == "") {
+			err = fmt.Errorf("url: %q is neither ldap://host:port nor ldaps://host:port", text)
 		}
 		if err == nil && o.UseTLS && u.Scheme == "ldaps" {
-			err = errors.New("Invalid TLS / LDAPS combination: url is ldaps and use_tls is on")
+			err = errors.New("invalid TLS / LDAPS combination: url is ldaps and use_tls is on")
 		}
 		if err != nil {
 			errs = append(errs, err)
 			continue
 		}
-		s := server{url: text}
-		if o.UseTLS || u.Scheme == "ldaps" {
+		s := server{url: text, address: net.JoinHostPort(u.Hostname(), cmp.Or(u.Port(), ports[u.Scheme])), early: u.Scheme == "ldaps"}
+		if o.UseTLS || s.early {
 			s.tls, err = o.tlsConfig(u.Hostname())
 			errs = append(errs, err)
 		}

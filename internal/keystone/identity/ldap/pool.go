@@ -2,6 +2,7 @@ package ldap
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -149,18 +150,25 @@ func (p *pool) connect(ctx context.Context) (pooled, error) {
 }
 
 func (p *pool) connectTo(ctx context.Context, s server) (pooled, error) {
-	dialer := &net.Dialer{Timeout: p.timeout, Cancel: ctx.Done()}
-	c, err := goldap.DialURL(s.url, goldap.DialWithDialer(dialer), goldap.DialWithTLSConfig(s.tls))
+	dialing, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	var raw net.Conn
+	var err error
+	if s.early {
+		raw, err = (&tls.Dialer{Config: s.tls}).DialContext(dialing, "tcp", s.address)
+	} else {
+		raw, err = (&net.Dialer{}).DialContext(dialing, "tcp", s.address)
+	}
 	if err != nil {
 		return pooled{}, err
 	}
+	c := goldap.NewConn(raw, s.early)
+	c.Start()
 	c.SetTimeout(p.timeout)
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	if s.tls != nil {
-		if _, already := c.TLSConnectionState(); !already {
-			err = c.StartTLS(s.tls)
-		}
+	if s.tls != nil && !s.early {
+		err = c.StartTLS(s.tls)
 	}
 	if err == nil && p.user != "" && p.password != "" {
 		err = c.Bind(p.user, p.password)

@@ -14,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"nacre/internal/keystone"
@@ -89,9 +88,7 @@ func (d Driver) Authenticate(ctx context.Context, u keystone.User, password stri
 	cmd := exec.CommandContext(ctx, "pamtester", d.opts.Service, name, "authenticate", "acct_mgmt")
 	cmd.Stdin = strings.NewReader(password + "\n")
 	cmd.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // modules may have started others, which end with it
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second
+	cmd.WaitDelay = time.Second // should what a module has started outlive it
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	err = cmd.Run()
@@ -263,6 +260,8 @@ func getent(ctx context.Context, args ...string) (lines [][]string, err error) {
 	var failed *exec.ExitError
 	if errors.As(err, &failed) && failed.ExitCode() == notFound {
 		return nil, nil
+	} else if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	} else if err != nil {
 		return nil, fmt.Errorf("getent %s: %w", strings.Join(args, " "), err)
 	}

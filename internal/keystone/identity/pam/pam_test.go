@@ -76,12 +76,18 @@ func TestPasswordIsSecret(t *testing.T) {
 }
 
 func TestSlowPAM(t *testing.T) {
-	d, err := New(map[string]any{"service": service(t, "exec sleep 60"), "min_uid": 1})
+	began := filepath.Join(t.TempDir(), "began")
+	d, err := New(map[string]any{"service": service(t, "touch "+began+"\nwhile kill -0 $PPID; do sleep 0.1; done"), "min_uid": 1, "timeout": 300})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	time.AfterFunc(100*time.Millisecond, cancel)
+	go func() {
+		for _, err := os.Stat(began); err != nil && ctx.Err() == nil; _, err = os.Stat(began) {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
 	if err := d.Authenticate(ctx, keystone.User{ID: "daemon"}, "right horse"); !errors.Is(err, context.Canceled) || errors.Is(err, identity.ErrRefused) {
 		t.Errorf("nobody waits any more: %v", err)
 	}
