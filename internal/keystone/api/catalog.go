@@ -20,12 +20,24 @@ func (a *API) fixed(t httpapi.Table) httpapi.Table {
 		part, _, _ = strings.Cut(part, "/")
 		change := row.Method != http.MethodGet && (part == "regions" || part == "services" || part == "endpoints")
 		if policies := strings.Contains(row.Path, "/OS-ENDPOINT-POLICY/"); change && !policies || part == "OS-EP-FILTER" {
-			t[i].Do = httpapi.Get(func(*httpapi.Call) (httpapi.None, error) {
-				return httpapi.None{}, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.")
-			})
+			t[i].Do = httpapi.Get(notImplemented)
 		}
 	}
 	return t
+}
+
+// fixedV2 is fixed for the catalogue of version 2.0.
+func (a *API) fixedV2(t httpapi.Table) httpapi.Table {
+	for i, row := range t {
+		if row.Method != http.MethodGet && a.svc != nil && a.svc.CatalogFixed() {
+			t[i].Do = httpapi.Get(notImplemented)
+		}
+	}
+	return t
+}
+
+func notImplemented(*httpapi.Call) (httpapi.None, error) {
+	return httpapi.None{}, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.")
 }
 
 func (a *API) regionRoutes() httpapi.Table {

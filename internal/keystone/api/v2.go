@@ -36,7 +36,7 @@ func (a *API) v2Routes(at V2) httpapi.Table {
 		{Method: "GET", Path: "/certificates/ca", Status: 200, Public: true, Do: httpapi.Get(noV2Certificate)},
 		{Method: "GET", Path: "/certificates/signing", Status: 200, Public: true, Do: httpapi.Get(noV2Certificate)},
 	}
-	t = slices.Concat(t, a.v2TokenRoutes(), a.v2TenantRoutes(at), a.v2UserRoutes(), a.v2RoleRoutes(), a.v2CatalogRoutes(), a.v2EC2Routes())
+	t = slices.Concat(t, a.v2TokenRoutes(), a.v2TenantRoutes(at), a.v2UserRoutes(), a.v2RoleRoutes(), a.fixedV2(a.v2CatalogRoutes()), a.v2EC2Routes())
 	for i := range t {
 		t[i].Path = "/v2.0" + t[i].Path
 	}

@@ -48,7 +48,7 @@ func (s *Service) V2Scope(ctx context.Context, tenantID, tenantName, trustID str
 func (s *Service) AuthenticateV2(ctx context.Context, c keystone.Credentials, scope keystone.Scope) (keystone.Token, error) {
 	switch given := c.Proofs[c.Methods[0]].(type) {
 	case keystone.PasswordProof:
-		if u, err := s.store.User(ctx, given.User.ID); err == nil && u.DomainID != keystone.DefaultDomainID {
+		if u, err := s.identities.User(ctx, given.User.ID); err == nil && u.DomainID != keystone.DefaultDomainID {
 			given.User.ID = "" // nobody
 			c.Proofs[c.Methods[0]] = given
 		}
