@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -176,6 +175,3 @@ func v2Page(c *httpapi.Call, rows []keystone.Project) ([]keystone.Project, error
 func NewV2(svc *service.Service, d httpapi.Door, at V2) (*httpapi.API, error) {
 	return newAPI(svc, d, at)
 }
-
-// statusOK answers a call that makes something with 200, as version 2.0 does.
-const statusOK = http.StatusOK

@@ -10,11 +10,11 @@ func (a *API) v2CatalogRoutes() httpapi.Table {
 	const one = "/OS-KSADM/services/{service_id}"
 	return httpapi.Table{
 		{Method: "GET", Path: "/OS-KSADM/services", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2Services)},
-		{Method: "POST", Path: "/OS-KSADM/services", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2Service)},
+		{Method: "POST", Path: "/OS-KSADM/services", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.createV2Service)},
 		{Method: "GET", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.showV2Service)},
 		{Method: "DELETE", Path: one, Status: 204, Rule: v2Admin, Do: httpapi.Get(a.deleteV2Service)},
 		{Method: "GET", Path: "/endpoints", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2Endpoints)},
-		{Method: "POST", Path: "/endpoints", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2Endpoint)},
+		{Method: "POST", Path: "/endpoints", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.createV2Endpoint)},
 		{Method: "DELETE", Path: "/endpoints/{endpoint_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(a.deleteV2Endpoint)},
 	}
 }

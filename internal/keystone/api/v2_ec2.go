@@ -9,7 +9,7 @@ func (a *API) v2EC2Routes() httpapi.Table {
 	const all, one = "/users/{user_id}/credentials/OS-EC2", "/users/{user_id}/credentials/OS-EC2/{credential_id}"
 	return httpapi.Table{
 		{Method: "GET", Path: all, Status: 200, Do: httpapi.Get(a.listV2EC2)},
-		{Method: "POST", Path: all, Status: statusOK, Do: httpapi.JSON(a.createV2EC2)},
+		{Method: "POST", Path: all, Status: 200, Do: httpapi.JSON(a.createV2EC2)},
 		{Method: "GET", Path: one, Status: 200, Do: httpapi.Get(a.showV2EC2)},
 		{Method: "DELETE", Path: one, Status: 204, Do: httpapi.Get(a.deleteV2EC2)},
 	}

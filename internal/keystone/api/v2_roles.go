@@ -10,14 +10,14 @@ func (a *API) v2RoleRoutes() httpapi.Table {
 	const one, ofUser = "/OS-KSADM/roles/{role_id}", "/tenants/{tenant_id}/users/{user_id}/roles"
 	return httpapi.Table{
 		{Method: "GET", Path: "/OS-KSADM/roles", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2Roles)},
-		{Method: "POST", Path: "/OS-KSADM/roles", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2Role)},
+		{Method: "POST", Path: "/OS-KSADM/roles", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.createV2Role)},
 		{Method: "GET", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.showV2Role)},
 		{Method: "DELETE", Path: one, Status: 204, Rule: v2Admin, Do: httpapi.Get(a.deleteV2Role)},
 		{Method: "GET", Path: ofUser, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2RolesOfUser)},
-		{Method: "PUT", Path: ofUser + "/OS-KSADM/{role_id}", Status: statusOK, Rule: v2Admin, Do: httpapi.Get(a.grantV2Role)},
+		{Method: "PUT", Path: ofUser + "/OS-KSADM/{role_id}", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.grantV2Role)},
 		{Method: "DELETE", Path: ofUser + "/OS-KSADM/{role_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(a.revokeV2Role)},
 		{Method: "GET", Path: "/users/{user_id}/roles", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2GlobalRoles)},
-		{Method: "PUT", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: statusOK, Rule: v2Admin, Do: httpapi.Get(a.grantV2GlobalRole)},
+		{Method: "PUT", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.grantV2GlobalRole)},
 		{Method: "DELETE", Path: "/users/{user_id}/roles/OS-KSADM/{role_id}", Status: 204, Rule: v2Admin, Do: httpapi.Get(a.revokeV2GlobalRole)},
 	}
 }

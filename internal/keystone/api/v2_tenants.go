@@ -12,7 +12,7 @@ func (a *API) v2TenantRoutes(at V2) httpapi.Table {
 	}
 	const one = "/tenants/{tenant_id}"
 	return httpapi.Table{list,
-		{Method: "POST", Path: "/tenants", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2Tenant)},
+		{Method: "POST", Path: "/tenants", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.createV2Tenant)},
 		{Method: "GET", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.showV2Tenant)},
 		{Method: "POST", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2Tenant)},
 		{Method: "PUT", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2Tenant)},

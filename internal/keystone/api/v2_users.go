@@ -10,7 +10,7 @@ func (a *API) v2UserRoutes() httpapi.Table {
 	const one = "/users/{user_id}"
 	t := httpapi.Table{
 		{Method: "GET", Path: "/users", Status: 200, Rule: v2Admin, Do: httpapi.Get(a.listV2Users)},
-		{Method: "POST", Path: "/users", Status: statusOK, Rule: v2Admin, Do: httpapi.JSON(a.createV2User)},
+		{Method: "POST", Path: "/users", Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.createV2User)},
 		{Method: "GET", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.Get(a.showV2User)},
 		{Method: "PUT", Path: one, Status: 200, Rule: v2Admin, Do: httpapi.JSON(a.updateV2User)},
 		{Method: "DELETE", Path: one, Status: 204, Rule: v2Admin, Do: httpapi.Get(a.deleteV2User)},
