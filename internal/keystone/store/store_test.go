@@ -11,3 +11,5 @@ func TestTables(t *testing.T) {
 		registeredLimits, limits, endpointGroups, projectEndpoints, projectEndpointGroups, policies, policyAssociations, domainOptions, passwords, logins,
 		identityProviders, remoteIDs, protocols, mappings, serviceProviders, federatedUsers, expiringMemberships, usedAssertions, idMappings)
 }
+
+func TestMigrations(t *testing.T) { dbtest.UpAndDown(t, Migrations) }

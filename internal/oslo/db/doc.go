@@ -20,6 +20,8 @@
 //	DOUBLE     float64                DOUBLE PRECISION on PostgreSQL
 //	IDENTITY   a BIGINT primary key that counts up by itself
 //
+// and DROP INDEX i ON t, whose table only MariaDB wants to know.
+//
 // Strings compare byte by byte everywhere. What the package does not do:
 // build queries out of structs, follow relations, or hide SQL.
 package db

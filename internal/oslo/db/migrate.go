@@ -36,6 +36,17 @@ func (d *DB) migrate(ctx context.Context, service fs.FS) error {
 }
 
 func (d *DB) up(ctx context.Context, files fs.FS, table string) error {
+	provider, err := d.migrations(files, table)
+	if errors.Is(err, goose.ErrNoMigrations) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	_, err = provider.Up(ctx)
+	return err
+}
+
+func (d *DB) migrations(files fs.FS, table string) (*goose.Provider, error) {
 	if sub, err := fs.Sub(files, "migrations"); err == nil {
 		if _, err := fs.Stat(sub, "."); err == nil {
 			files = sub
@@ -44,14 +55,25 @@ func (d *DB) up(ctx context.Context, files fs.FS, table string) error {
 	dialect := map[Engine]goose.Dialect{
 		SQLite: goose.DialectSQLite3, PostgreSQL: goose.DialectPostgres, MariaDB: goose.DialectMySQL,
 	}[d.engine]
-	provider, err := goose.NewProvider(dialect, d.writer.DB, spelled{files, d.engine},
+	return goose.NewProvider(dialect, d.writer.DB, spelled{files, d.engine},
 		goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithVerbose(false))
-	if errors.Is(err, goose.ErrNoMigrations) {
-		return nil
-	} else if err != nil {
+}
+
+// MigrateTo brings the tables of a service to a version, up or down; 0 is none.
+func (d *DB) MigrateTo(ctx context.Context, service fs.FS, version int64) error {
+	provider, err := d.migrations(service, "migrations")
+	if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
+	now, err := provider.GetDBVersion(ctx)
+	if err != nil {
+		return err
+	}
+	if version < now {
+		_, err = provider.DownTo(ctx, version)
+	} else {
+		_, err = provider.UpTo(ctx, version)
+	}
 	return err
 }
 
@@ -127,7 +149,13 @@ var spelling = map[Engine]map[string]string{
 		"IDENTITY": "BIGINT AUTO_INCREMENT PRIMARY KEY"},
 }
 
+// dropIndex says of which table; only MariaDB wants to know.
+var dropIndex = regexp.MustCompile(`\b(DROP INDEX \w+) ON \w+`)
+
 func spell(text []byte, engine Engine) []byte {
+	if engine != MariaDB {
+		text = dropIndex.ReplaceAll(text, []byte("$1"))
+	}
 	return typeWord.ReplaceAllFunc(text, func(word []byte) []byte {
 		if other, ok := spelling[engine][string(word)]; ok {
 			return []byte(other)

@@ -32,6 +32,7 @@ type DB struct {
 	plans  sync.Map // planKey → *plan
 	kept   struct{ reader, writer statements }
 	writes atomic.Int64
+	points func(ctx context.Context, point string) // nil is nobody
 }
 
 // maxConns bounds the connections to PostgreSQL or MariaDB.
@@ -39,6 +40,7 @@ const maxConns = 20
 
 type options struct {
 	synchronous string
+	points      func(ctx context.Context, point string)
 }
 
 // Option changes how Open works.
@@ -46,6 +48,12 @@ type Option func(*options)
 
 // Unsynced lets SQLite answer before the disk has the data. Tests only.
 func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
+
+// Points has fn called right before and after each commit, with "commit" and
+// "committed": a test of recovery ends the process there.
+func Points(fn func(ctx context.Context, point string)) Option {
+	return func(o *options) { o.points = fn }
+}
 
 // Open connects to "sqlite:///path/file.db", "postgres://user:pw@host:port/db"
 // or "mysql://user:pw@host:port/db" (?socket=/path for a unix socket), refuses
@@ -69,7 +77,14 @@ func Open(ctx context.Context, dburl string, migrations fs.FS, opts ...Option) (
 		d.Close()
 		return nil, fmt.Errorf("migrate %s database: %w", u.Scheme, err)
 	}
+	d.points = o.points
 	return d, nil
+}
+
+func (d *DB) at(ctx context.Context, point string) {
+	if d.points != nil {
+		d.points(ctx, point)
+	}
 }
 
 func connect(ctx context.Context, u *url.URL, o options) (*DB, error) {

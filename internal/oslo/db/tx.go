@@ -71,11 +71,13 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 	if tx.failed != nil {
 		return fmt.Errorf("the transaction failed before its end: %w", tx.failed)
 	}
+	d.at(ctx, "commit")
 	err = stx.Commit()
 	d.writes.Add(1)
 	if err != nil {
 		return mapped(ctx, err)
 	}
+	d.at(ctx, "committed")
 	for _, fn := range tx.committed {
 		fn()
 	}
@@ -180,6 +182,8 @@ func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error
 		return nil, ErrNested
 	}
 	defer d.writes.Add(1)
+	d.at(ctx, "commit")
+	defer d.at(ctx, "committed")
 	ctx = d.statement(ctx)
 	err = retry(ctx, func() error {
 		var err error

@@ -25,9 +25,9 @@ CREATE INDEX assignments_on ON assignments (target_id);
 CREATE INDEX users_default_project ON users (default_project_id);
 
 -- +goose Down
-DROP INDEX users_default_project;
-DROP INDEX assignments_on;
-DROP INDEX assignments_actor;
+DROP INDEX users_default_project ON users;
+DROP INDEX assignments_on ON assignments;
+DROP INDEX assignments_actor ON assignments;
 DROP TABLE logins;
 DROP TABLE passwords;
 ALTER TABLE users DROP COLUMN password_expires_at;
