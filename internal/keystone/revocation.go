@@ -37,3 +37,10 @@ func (r Revocation) Covers(t Token) bool {
 		same(r.DomainID, t.UserDomain.ID, t.ProjectDomain.ID, t.DomainID()) &&
 		same(r.TrustID, trustID) && same(r.ConsumerID, consumerID) && !t.IssuedAt.After(r.IssuedBefore)
 }
+
+// Shares reports whether there may be a token that both r and other are about,
+// where users are those of r's and whom a trust may put in one token with them.
+func (r Revocation) Shares(other Revocation, users []string) bool {
+	return (r.ProjectID == "" || other.ProjectID == "" || r.ProjectID == other.ProjectID) &&
+		(r.UserID == "" || other.UserID == "" || slices.Contains(users, other.UserID))
+}

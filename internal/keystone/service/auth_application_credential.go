@@ -29,6 +29,9 @@ func (s *Service) proveApplicationCredential(ctx context.Context, given keystone
 	if err != nil {
 		return err
 	}
+	if a.ID == "" {
+		return unauthorized("no application credential %s of that user", given.Name)
+	}
 	if !ok || a.Expired(s.clock.Now()) {
 		return unauthorized("application credential %s has another secret or has expired", a.ID)
 	}
@@ -41,21 +44,20 @@ func (s *Service) proveApplicationCredential(ctx context.Context, given keystone
 	return p.is(u)
 }
 
-// findApplicationCredential looks one up by its ID, or by its name and user.
-// As in the original an unknown ID is 404.
+// findApplicationCredential looks one up by its ID, or by its name and user:
+// the zero value if there is none, whose secret is compared all the same. As in
+// the original an unknown ID, which nobody can guess, is 404.
 func (s *Service) findApplicationCredential(ctx context.Context, given keystone.ApplicationCredentialProof) (keystone.ApplicationCredential, error) {
 	if given.ID != "" {
 		return s.ApplicationCredential(ctx, given.ID)
 	}
 	u, err := s.findUser(ctx, given.User)
-	if err == nil {
-		var a keystone.ApplicationCredential
-		if a, err = s.store.ApplicationCredentialByName(ctx, u.ID, given.Name); err == nil {
-			return a, nil
-		}
+	if err != nil && !errors.Is(err, db.ErrNoRow) {
+		return keystone.ApplicationCredential{}, err
 	}
+	a, err := s.store.ApplicationCredentialByName(ctx, u.ID, given.Name)
 	if errors.Is(err, db.ErrNoRow) {
-		err = unauthorized("no application credential %s of that user", given.Name)
+		return keystone.ApplicationCredential{}, nil
 	}
-	return keystone.ApplicationCredential{}, err
+	return a, err
 }

@@ -1,24 +1,30 @@
 package service
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/store"
 	"nacre/internal/keystone/token"
+	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/db/dbtest"
 	"nacre/internal/oslo/fault"
 )
 
-// TestFailuresAreAlike: whoever fails learns nothing of who there is: there is
-// one answer, and it costs one comparison of hashes of the same strength.
+// TestFailuresAreAlike: whoever fails learns nothing of who there is, by any
+// method: there is one answer, and it costs one comparison of hashes of the same
+// strength, or as many of passcodes.
 func TestFailuresAreAlike(t *testing.T) {
 	keys, err := token.OpenRepository(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := New(Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Tokens: token.NewFernet(keys, nil), Config: Config{PasswordHashRounds: 4, MaxPasswordLength: 100}})
+	methods := append(slices.Clone(token.DefaultMethods), keystone.MethodTOTP)
+	s := New(Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Tokens: token.NewFernet(keys, methods), CredentialKeys: keys,
+		Config: Config{PasswordHashRounds: 4, MaxPasswordLength: 100, Methods: methods,
+			Compliance: Compliance{LockoutFailureAttempts: 2, DisableUserDaysInactive: 90, PasswordExpiresDays: 30, ChangePasswordFirst: true}}})
 	if err := s.Bootstrap(t.Context(), BootstrapConfig{AdminPassword: "secret"}); err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +36,10 @@ func TestFailuresAreAlike(t *testing.T) {
 	closed, err := s.CreateDomain(t.Context(), keystone.Attributes{"name": "closed"})
 	must(err)
 	ids := map[string]string{}
-	for name, a := range map[string]keystone.Attributes{"mia": {}, "off": {"enabled": false}, "silent": {"password": nil}, "closed": {"domain_id": closed.ID}} {
-		for key, value := range (keystone.Attributes{"name": name, "password": "right", "domain_id": "default"}) {
+	old := map[string]any{"ignore_change_password_upon_first_use": true}
+	for name, a := range map[string]keystone.Attributes{"mia": {}, "ann": {}, "locked": {}, "expired": {"options": map[string]any{}}, "off": {"enabled": false},
+		"silent": {"password": nil}, "closed": {"domain_id": closed.ID}} {
+		for key, value := range (keystone.Attributes{"name": name, "password": "right", "domain_id": "default", "options": old}) {
 			if !a.Has(key) {
 				a[key] = value
 			}
@@ -43,6 +51,23 @@ func TestFailuresAreAlike(t *testing.T) {
 	_, err = s.UpdateDomain(t.Context(), closed.ID, keystone.Attributes{"enabled": false})
 	must(err)
 
+	for range 2 {
+		if _, err := s.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: ids["locked"]}, "wrong"), keystone.Scope{}); !fault.Is(err, 401) {
+			t.Fatal(err)
+		}
+	}
+	ann, err := s.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: ids["ann"]}, "right"), keystone.Scope{})
+	must(err)
+	acting := auth.WithCaller(t.Context(), auth.Identity{UserID: ids["ann"], Token: ann.ID})
+	_, err = s.CreateCredential(acting, keystone.Attributes{"user_id": ids["ann"], "type": keystone.CredentialTOTP, "blob": nobodysSecret})
+	must(err)
+
+	passcodes := 0
+	same := s.samePasscode
+	s.samePasscode = func(a, b []byte) int {
+		passcodes++
+		return same(a, b)
+	}
 	var compared []string
 	compare := s.hasher.compare
 	s.hasher.compare = func(hash, password []byte) error {
@@ -70,19 +95,38 @@ func TestFailuresAreAlike(t *testing.T) {
 		"disabled and wrong": {inDefault("off"), "wrong"},
 		"domain disabled":    {keystone.Ref{ID: ids["closed"]}, "right"},
 		"cannot log in":      {inDefault("silent"), "right"},
+		"locked":             {inDefault("locked"), "right"},
+		"locked and wrong":   {inDefault("locked"), "wrong"},
+		"expired and wrong":  {inDefault("expired"), "wrong"},
 	} {
-		compared = nil
-		_, err := s.Authenticate(t.Context(), keystone.WithPassword(tc.user, tc.password), keystone.Scope{})
-		f, ok := fault.Of(err)
-		if !ok || f.Status != 401 || f.Message != "The request you have made requires authentication." || f.Body != nil || len(f.Header) > 0 {
-			t.Errorf("%s: %+v", name, err)
-		}
-		if len(compared) != 1 || !strings.HasPrefix(compared[0], "$2b$04$") {
-			t.Errorf("%s: compared %q", name, compared)
+		for method, proof := range map[string]any{
+			keystone.MethodPassword:              keystone.PasswordProof{User: tc.user, Password: tc.password},
+			keystone.MethodApplicationCredential: keystone.ApplicationCredentialProof{User: tc.user, Name: "a", Secret: tc.password},
+			keystone.MethodTOTP:                  keystone.TOTPProof{User: tc.user, Passcode: "abcdef"},
+		} {
+			compared, passcodes = nil, 0
+			_, err := s.Authenticate(t.Context(), keystone.Credentials{Methods: []string{method}, Proofs: map[string]any{method: proof}}, keystone.Scope{})
+			f, ok := fault.Of(err)
+			if !ok || f.Status != 401 || f.Message != "The request you have made requires authentication." || f.Body != nil || len(f.Header) > 0 {
+				t.Errorf("%s, %s: %+v", method, name, err)
+			}
+			if method == keystone.MethodTOTP {
+				if passcodes != s.cfg.PasscodeWindows || len(compared) > 0 {
+					t.Errorf("%s, %s: compared %d passcodes, %q", method, name, passcodes, compared)
+				}
+			} else if len(compared) != 1 || !strings.HasPrefix(compared[0], "$2b$04$") {
+				t.Errorf("%s, %s: compared %q", method, name, compared)
+			}
 		}
 	}
+	passcodes = 0
+	_, err = s.Authenticate(t.Context(), keystone.Credentials{Methods: []string{keystone.MethodTOTP},
+		Proofs: map[string]any{keystone.MethodTOTP: keystone.TOTPProof{User: inDefault("ann"), Passcode: "abcdef"}}}, keystone.Scope{})
+	if !fault.Is(err, 401) || passcodes != s.cfg.PasscodeWindows {
+		t.Errorf("a user with a device: compared %d passcodes: %v", passcodes, err)
+	}
 	compared = nil
-	_, err = s.Authenticate(t.Context(), keystone.WithPassword(inDefault("mia"), "right"), keystone.Scope{})
+	_, err = s.Authenticate(t.Context(), keystone.WithPassword(inDefault("ann"), "right"), keystone.Scope{})
 	must(err)
 	if len(compared) != 1 {
 		t.Errorf("success compared %q", compared)

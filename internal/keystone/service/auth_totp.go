@@ -3,8 +3,8 @@ package service
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha1" // what RFC 6238 and authenticators use
-	"crypto/subtle"
 	"encoding/base32"
 	"encoding/binary"
 	"errors"
@@ -22,29 +22,30 @@ const (
 )
 
 // proveTOTP proves the user who has the device that makes passcodes from a
-// secret kept here too. Each passcode is good once.
+// secret kept here too. Each passcode is good once. Users who do not exist, are
+// disabled or have no device are looked up and compared with all the same.
 func (s *Service) proveTOTP(ctx context.Context, given keystone.TOTPProof, p *proof) error {
-	u, err := s.findUser(ctx, given.User)
-	if errors.Is(err, db.ErrNoRow) {
-		return unauthorized("no such user")
-	} else if err != nil {
-		return err
+	u, reason := s.findUser(ctx, given.User)
+	if reason != nil && !errors.Is(reason, db.ErrNoRow) {
+		return reason
 	}
 	p.claimed = u
 	d, err := s.store.Project(ctx, u.DomainID)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return err
 	}
-	if err != nil || !d.Enabled || !u.Enabled {
-		return unauthorized("user %s or domain %s is disabled", u.ID, u.DomainID)
-	}
 	credentials, err := s.credentialsOf(ctx, u.ID, keystone.CredentialTOTP)
 	if err != nil {
 		return err
 	}
+	if len(credentials) == 0 {
+		if credentials, err = s.noDevice(); err != nil {
+			return err
+		}
+	}
 	for _, c := range credentials {
 		step, ok := s.passcodeStep(c.Blob, given.Passcode)
-		if !ok {
+		if !ok || reason != nil || !d.Enabled || !u.Enabled || c.ID == "" {
 			continue
 		}
 		if fresh, err := s.store.UsePasscode(ctx, c.ID, step); err != nil {
@@ -53,8 +54,19 @@ func (s *Service) proveTOTP(ctx context.Context, given keystone.TOTPProof, p *pr
 			return p.is(u)
 		}
 	}
-	return unauthorized("no passcode of user %s that was not used", u.ID)
+	return unauthorized("user %q: %v; enabled: %v, domain: %v; or no passcode that was not used", u.ID, reason, u.Enabled, d.Enabled)
 }
+
+// noDevice is a secret that nobody has, sealed and opened again, for one who has none.
+func (s *Service) noDevice() ([]keystone.Credential, error) {
+	c, err := s.sealed(keystone.Credential{Blob: nobodysSecret})
+	if err == nil {
+		c, err = s.unsealed(c)
+	}
+	return []keystone.Credential{c}, err
+}
+
+var nobodysSecret = base32.StdEncoding.EncodeToString([]byte(rand.Text())) // longer than minSecret
 
 // passcodeStep is the time step, now or a few before, that a secret gives the passcode in.
 func (s *Service) passcodeStep(secret, passcode string) (int64, bool) {
@@ -64,7 +76,7 @@ func (s *Service) passcodeStep(secret, passcode string) (int64, bool) {
 	}
 	now := s.clock.Now().Unix() / passcodePeriod
 	for step := now; step > now-int64(s.cfg.PasscodeWindows); step-- {
-		if subtle.ConstantTimeCompare([]byte(passcodeAt(key, step)), []byte(passcode)) == 1 {
+		if s.samePasscode([]byte(passcodeAt(key, step)), []byte(passcode)) == 1 {
 			return step, true
 		}
 	}

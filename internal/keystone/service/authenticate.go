@@ -125,6 +125,8 @@ func (s *Service) payloadFor(ctx context.Context, p proof) (token.Payload, error
 // findScope puts what the client wants to act on into the payload; 401 if there is none such.
 func (s *Service) findScope(ctx context.Context, scope keystone.Scope, p *token.Payload) error {
 	switch {
+	case scope.System && p.Federated():
+		return unauthorized("a token on the system cannot say by whom user %s is vouched for", p.UserID)
 	case scope.System:
 		p.System = true
 	case scope.TrustID != "":

@@ -26,6 +26,7 @@ type BootstrapConfig struct {
 	Services       []BootstrapService
 	Users          []BootstrapUser // service users: roles admin and service on the service project
 	Reset          bool            // gives these passwords to users who are there, too, and enables them
+	MutableRoles   bool            // roles that are made may be changed and deleted
 }
 
 // BootstrapService is a service of the catalogue with its three addresses; "" for none.
@@ -55,7 +56,7 @@ func (s *Service) Bootstrap(ctx context.Context, c BootstrapConfig) error {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		b := &bootstrap{s: s, tx: tx, reset: c.Reset, hashes: hashes, roles: map[string]string{}}
+		b := &bootstrap{s: s, tx: tx, reset: c.Reset, immutable: !c.MutableRoles, hashes: hashes, roles: map[string]string{}}
 		return b.run(ctx, c)
 	})
 	if err != nil {
@@ -107,11 +108,12 @@ func (s *Service) bootstrapPassword(ctx context.Context, b BootstrapUser, reset 
 
 // bootstrap is one run inside its transaction.
 type bootstrap struct {
-	s      *Service
-	tx     *store.Tx
-	reset  bool
-	hashes map[string]string // of users, by name
-	roles  map[string]string // IDs by name
+	s         *Service
+	tx        *store.Tx
+	reset     bool
+	immutable bool              // the roles that are made
+	hashes    map[string]string // of users, by name
+	roles     map[string]string // IDs by name
 }
 
 func (b *bootstrap) run(ctx context.Context, c BootstrapConfig) error {
@@ -158,7 +160,10 @@ func (b *bootstrap) domain(ctx context.Context) error {
 func (b *bootstrap) role(ctx context.Context, name, implies string) error {
 	r, err := b.tx.RoleByName(ctx, "", name)
 	if errors.Is(err, db.ErrNoRow) {
-		r = keystone.Role{ID: uuid.Hex(), Name: name, Options: map[string]any{"immutable": true}, Extra: map[string]any{}}
+		r = keystone.Role{ID: uuid.Hex(), Name: name, Options: map[string]any{}, Extra: map[string]any{}}
+		if b.immutable {
+			r.Options["immutable"] = true
+		}
 		err = b.tx.InsertRole(ctx, r)
 	}
 	if err != nil {

@@ -4,6 +4,7 @@ package service
 import (
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"runtime"
@@ -109,6 +110,8 @@ type Service struct {
 	pattern    *pattern // what a new password must match; nil is anything
 
 	credentialKeys *token.Repository
+
+	samePasscode func(a, b []byte) int // 1 if they are; subtle's
 }
 
 var _ auth.Validator = (*Service)(nil)
@@ -167,7 +170,8 @@ func New(d Deps) *Service {
 	if !known {
 		model = keystone.FlatLimits
 	}
-	s := &Service{store: d.Store, sso: d.SSO, events: d.Events, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p}
+	s := &Service{store: d.Store, sso: d.SSO, events: d.Events, tokens: d.Tokens, receipts: d.Receipts, credentialKeys: d.CredentialKeys, clock: d.Clock, cfg: *c, hasher: newHasher(*c), limitModel: model, pattern: p,
+		samePasscode: subtle.ConstantTimeCompare}
 	if s.template = d.Template; s.template != nil {
 		d.Store.FixCatalog(*s.template)
 	}

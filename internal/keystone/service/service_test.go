@@ -344,6 +344,29 @@ func TestConcurrentChanges(t *testing.T) {
 
 // TestBootstrapAgain: a second run adds nothing and leaves passwords, unless
 // told to reset; addresses follow the configuration.
+// TestMutableRoles: the default roles can be deleted where whoever made them said so.
+func TestMutableRoles(t *testing.T) {
+	for _, mutable := range []bool{true, false} {
+		keys, err := token.OpenRepository(t.TempDir(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Tokens: token.NewFernet(keys, nil)})
+		if err := s.Bootstrap(t.Context(), service.BootstrapConfig{MutableRoles: mutable}); err != nil {
+			t.Fatal(err)
+		}
+		roles, err := s.Roles(t.Context(), nil)
+		if err != nil || len(roles) != 5 {
+			t.Fatalf("%v %v", roles, err)
+		}
+		for _, r := range roles {
+			if err := s.DeleteRole(t.Context(), r.ID); (err == nil) != mutable || err != nil && !fault.Is(err, 403) {
+				t.Errorf("mutable %v, delete %s: %v", mutable, r.Name, err)
+			}
+		}
+	}
+}
+
 func TestBootstrapAgain(t *testing.T) {
 	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) {
 		w := newWorld(t, d)

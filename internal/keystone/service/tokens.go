@@ -332,17 +332,61 @@ func (s *Service) RevokeToken(ctx context.Context, tok string) error {
 	}
 	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
 		s.notify(ctx, tx, "token", deleted, t.AuditIDs[0])
-		return s.revoke(ctx, tx, keystone.Revocation{AuditID: t.AuditIDs[0]})
+		return s.revoke(ctx, tx, keystone.Revocation{AuditID: t.AuditIDs[0], IssuedBefore: t.IssuedAt})
 	})
 }
 
 // revoke records that matching tokens issued until now are invalid. Dates are
-// in whole seconds, as those of tokens are.
+// in whole seconds, as those of tokens are; a token that was issued after one
+// event may bear the date of the next second, and another must cover it.
 func (s *Service) revoke(ctx context.Context, tx *store.Tx, r keystone.Revocation) error {
 	now := s.clock.Now()
 	r.ID, r.RevokedAt = uuid.Hex(), now.Truncate(time.Second)
-	r.IssuedBefore = r.RevokedAt
+	if r.IssuedBefore.Before(r.RevokedAt) {
+		r.IssuedBefore = r.RevokedAt
+	}
+	if r.AuditID == "" {
+		if err := s.coverAhead(ctx, tx, &r); err != nil {
+			return err
+		}
+	}
 	return tx.Revoke(ctx, r, now.Add(-s.cfg.Expiration-s.cfg.AllowExpired-revocationBuffer))
+}
+
+// coverAhead moves the date of r to that of the newest token that r may be about.
+func (s *Service) coverAhead(ctx context.Context, tx *store.Tx, r *keystone.Revocation) error {
+	ahead, err := tx.RevocationsAhead(ctx, r.RevokedAt)
+	if err != nil || len(ahead) == 0 {
+		return err
+	}
+	users, err := trusting(ctx, tx, r.UserID)
+	if err != nil {
+		return err
+	}
+	for _, e := range ahead {
+		if next := e.IssuedBefore.Add(time.Second); r.Shares(e, users) && next.After(r.IssuedBefore) {
+			r.IssuedBefore = next
+		}
+	}
+	return nil
+}
+
+// trusting lists a user and those whom a trust may put in one token with it.
+func trusting(ctx context.Context, tx *store.Tx, userID string) ([]string, error) {
+	users := []string{userID}
+	if userID == "" {
+		return users, nil
+	}
+	for _, f := range []keystone.TrustFilter{{TrustorUserID: userID}, {TrusteeUserID: userID}} {
+		trusts, err := tx.Trusts(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range trusts {
+			users = append(users, t.TrustorUserID, t.TrusteeUserID)
+		}
+	}
+	return users, nil
 }
 
 // revocationBuffer is how long an event outlives the tokens it is about: the

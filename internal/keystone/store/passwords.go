@@ -66,12 +66,19 @@ func (r reads) Logins(ctx context.Context, userIDs []string) ([]keystone.Login, 
 // CountFailure counts a failed login. What failed before forgotten counts no
 // more, if limit was reached by then.
 func (s *Store) CountFailure(ctx context.Context, userID string, now, forgotten time.Time, limit int) error {
-	if err := logins.InsertMissing(ctx, s.db, keystone.Login{UserID: userID}); err != nil {
-		return err
-	}
-	_, err := db.Exec(ctx, s.db, `UPDATE logins SET failures = CASE WHEN failures >= ? AND failed_at <= ? THEN 1 ELSE failures + 1 END, failed_at = ?
+	return s.login(ctx, userID, `UPDATE logins SET failures = CASE WHEN failures >= ? AND failed_at <= ? THEN 1 ELSE failures + 1 END, failed_at = ?
 		WHERE user_id = ?`, limit, forgotten, now, userID)
-	return err
+}
+
+// login changes a user's row, which is made if it is not there.
+func (s *Store) login(ctx context.Context, userID, update string, args ...any) error {
+	return s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		if err := logins.InsertMissing(ctx, tx, keystone.Login{UserID: userID}); err != nil {
+			return err
+		}
+		_, err := db.Exec(ctx, tx, update, args...)
+		return err
+	})
 }
 
 // ForgetFailures starts the count anew, unless limit was reached after
@@ -84,12 +91,8 @@ func (s *Store) ForgetFailures(ctx context.Context, userID string, forgotten tim
 
 // NoteActive records that a user was active at a time, at most once a day.
 func (s *Store) NoteActive(ctx context.Context, userID string, now time.Time) error {
-	if err := logins.InsertMissing(ctx, s.db, keystone.Login{UserID: userID}); err != nil {
-		return err
-	}
 	day := now.UTC().Truncate(24 * time.Hour)
-	_, err := db.Exec(ctx, s.db, "UPDATE logins SET active_at = ? WHERE user_id = ? AND (active_at IS NULL OR active_at < ?)", day, userID, day)
-	return err
+	return s.login(ctx, userID, "UPDATE logins SET active_at = ? WHERE user_id = ? AND (active_at IS NULL OR active_at < ?)", day, userID, day)
 }
 
 // Unlock forgets a user's failed logins.
