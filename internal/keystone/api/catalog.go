@@ -8,6 +8,7 @@ import (
 	"nacre/internal/keystone/service"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
+	"nacre/internal/oslo/policy"
 )
 
 // fixed has the calls that a catalogue in a template cannot do answer so.
@@ -147,10 +148,10 @@ func (a *API) endpointRoutes() httpapi.Table {
 		{Method: "GET", Path: "/endpoints", Status: 200, Rule: reading("identity:list_endpoints"), Do: httpapi.Get(a.listEndpoints)},
 		{Method: "POST", Path: "/endpoints", Status: 201, Rule: administering("identity:create_endpoint"),
 			Bodies: httpapi.Schemas{"": "endpoint_create.json"}, Do: httpapi.JSON(a.createEndpoint)},
-		{Method: "GET", Path: "/endpoints/{endpoint_id}", Status: 200, Rule: reading("identity:get_endpoint"), Do: httpapi.Get(a.showEndpoint)},
+		{Method: "GET", Path: "/endpoints/{endpoint_id}", Status: 200, Rule: reading("identity:get_endpoint"), Do: onKnown(a.endpoint, a.showEndpoint)},
 		{Method: "PATCH", Path: "/endpoints/{endpoint_id}", Status: 200, Rule: administering("identity:update_endpoint"),
-			Bodies: httpapi.Schemas{"": "endpoint_update.json"}, Do: httpapi.JSON(a.updateEndpoint)},
-		{Method: "DELETE", Path: "/endpoints/{endpoint_id}", Status: 204, Rule: administering("identity:delete_endpoint"), Do: httpapi.Get(a.deleteEndpoint)},
+			Bodies: httpapi.Schemas{"": "endpoint_update.json"}, Do: onKnownJSON(a.endpoint, a.updateEndpoint)},
+		{Method: "DELETE", Path: "/endpoints/{endpoint_id}", Status: 204, Rule: administering("identity:delete_endpoint"), Do: onKnown(a.endpoint, a.deleteEndpoint)},
 	}
 }
 
@@ -180,16 +181,21 @@ func (a *API) createEndpoint(c *httpapi.Call, b endpointBody) (view, error) {
 	return member(c, "endpoint", "endpoints", endpointView(e)), err
 }
 
-func (a *API) showEndpoint(c *httpapi.Call) (view, error) {
+// endpoint finds the endpoint that the path names.
+func (a *API) endpoint(c *httpapi.Call) (keystone.Endpoint, policy.Target, error) {
 	e, err := a.svc.Endpoint(c.Ctx(), c.Param("endpoint_id"))
+	return e, policy.Target{}, err
+}
+
+func (a *API) showEndpoint(c *httpapi.Call, e keystone.Endpoint) (view, error) {
+	return member(c, "endpoint", "endpoints", endpointView(e)), nil
+}
+
+func (a *API) updateEndpoint(c *httpapi.Call, e keystone.Endpoint, b endpointBody) (view, error) {
+	e, err := a.svc.UpdateEndpoint(c.Ctx(), e.ID, b.Endpoint)
 	return member(c, "endpoint", "endpoints", endpointView(e)), err
 }
 
-func (a *API) updateEndpoint(c *httpapi.Call, b endpointBody) (view, error) {
-	e, err := a.svc.UpdateEndpoint(c.Ctx(), c.Param("endpoint_id"), b.Endpoint)
-	return member(c, "endpoint", "endpoints", endpointView(e)), err
-}
-
-func (a *API) deleteEndpoint(c *httpapi.Call) (httpapi.None, error) {
-	return httpapi.None{}, a.svc.DeleteEndpoint(c.Ctx(), c.Param("endpoint_id"))
+func (a *API) deleteEndpoint(c *httpapi.Call, e keystone.Endpoint) (httpapi.None, error) {
+	return httpapi.None{}, a.svc.DeleteEndpoint(c.Ctx(), e.ID)
 }

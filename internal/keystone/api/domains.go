@@ -17,8 +17,8 @@ func (a *API) domainRoutes() httpapi.Table {
 			Rule: anyScope("identity:get_domain", "rule:admin_required or (role:reader and system_scope:all) or token.domain.id:%(target.domain.id)s or token.project.domain.id:%(target.domain.id)s"),
 			Do:   on(a.domain, a.showDomain)},
 		{Method: "PATCH", Path: "/domains/{domain_id}", Status: 200, Rule: administering("identity:update_domain"),
-			Bodies: httpapi.Schemas{"": "domain_update.json"}, Do: onJSON(a.domain, a.updateDomain)},
-		{Method: "DELETE", Path: "/domains/{domain_id}", Status: 204, Rule: administering("identity:delete_domain"), Do: on(a.domain, a.deleteDomain)},
+			Bodies: httpapi.Schemas{"": "domain_update.json"}, Do: onKnownJSON(a.domain, a.updateDomain)},
+		{Method: "DELETE", Path: "/domains/{domain_id}", Status: 204, Rule: administering("identity:delete_domain"), Do: onKnown(a.domain, a.deleteDomain)},
 	}
 }
 

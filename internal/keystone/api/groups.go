@@ -18,7 +18,7 @@ func (a *API) groupRoutes() httpapi.Table {
 		{Method: "GET", Path: "/groups/{group_id}", Status: 200, Rule: anyScope("identity:get_group", read), Do: on(a.group, a.showGroup)},
 		{Method: "PATCH", Path: "/groups/{group_id}", Status: 200, Rule: anyScope("identity:update_group", manage),
 			Bodies: httpapi.Schemas{"": "group_update.json"}, Do: onJSON(a.group, a.updateGroup)},
-		{Method: "DELETE", Path: "/groups/{group_id}", Status: 204, Rule: anyScope("identity:delete_group", manage), Do: on(a.group, a.deleteGroup)},
+		{Method: "DELETE", Path: "/groups/{group_id}", Status: 204, Rule: anyScope("identity:delete_group", manage), Do: onKnown(a.group, a.deleteGroup)},
 		{Method: "GET", Path: "/groups/{group_id}/users", Status: 200, Rule: anyScope("identity:list_users_in_group", read),
 			Do: on(a.group, a.listUsersOfGroup)},
 		{Method: "GET", Path: "/groups/{group_id}/users/{user_id}", Status: 204,
@@ -105,6 +105,9 @@ func (a *API) listUsersOfGroup(c *httpapi.Call, g keystone.Group) (view, error) 
 	fs, err := userFilters(c)
 	if err != nil {
 		return nil, err
+	}
+	if d := c.Caller.DomainID; d != "" {
+		fs = append(fs, keystone.Filter{Name: "domain_id", Value: d})
 	}
 	rows, err := a.svc.UsersOfGroup(c.Ctx(), g.ID, fs)
 	if err != nil {

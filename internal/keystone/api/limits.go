@@ -24,8 +24,8 @@ func (a *API) limitRoutes() httpapi.Table {
 			Rule: anyScope("identity:get_limit", "rule:admin_required or (role:reader and system_scope:all) or (domain_id:%(target.limit.domain.id)s or domain_id:%(target.limit.project.domain_id)s) or (project_id:%(target.limit.project_id)s and not None:%(target.limit.project_id)s)"),
 			Do:   on(a.limit, a.showLimit)},
 		{Method: "PATCH", Path: "/limits/{limit_id}", Status: 200, Rule: administering("identity:update_limit"),
-			Bodies: httpapi.Schemas{"": "limit_update.json"}, Do: onJSON(a.limit, a.updateLimit)},
-		{Method: "DELETE", Path: "/limits/{limit_id}", Status: 204, Rule: administering("identity:delete_limit"), Do: on(a.limit, a.deleteLimit)},
+			Bodies: httpapi.Schemas{"": "limit_update.json"}, Do: onKnownJSON(a.limit, a.updateLimit)},
+		{Method: "DELETE", Path: "/limits/{limit_id}", Status: 204, Rule: administering("identity:delete_limit"), Do: onKnown(a.limit, a.deleteLimit)},
 	}
 }
 

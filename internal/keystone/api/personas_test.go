@@ -122,10 +122,18 @@ func (p *people) path(t *testing.T, method, route string) string {
 			if id = p.project; method == "DELETE" && strings.HasSuffix(route, m) {
 				id = p.makeProject(t, name.Text("name"), p.domain)
 			}
+		case "{endpoint_id}":
+			var e keystone.Endpoint
+			e, err = p.svc.CreateEndpoint(ctx, keystone.Attributes{"service_id": p.id(t, "services", "nova"), "interface": "public", "url": "http://h"})
+			id = e.ID
 		case "{limit_id}":
 			id = p.makeLimit(t, name.Text("name"))
 		case "{domain_id}":
-			id = p.domain
+			if id = p.domain; method == "DELETE" && strings.HasSuffix(route, m) {
+				var d keystone.Project
+				d, err = p.svc.CreateDomain(ctx, keystone.Attributes{"name": name["name"]})
+				id = d.ID
+			}
 		case "{group_id}":
 			var g keystone.Group
 			g, err = p.svc.CreateGroup(ctx, name)
@@ -200,16 +208,25 @@ func TestPersonas(t *testing.T) {
 	defer f.Close()
 	want := map[string]string{}
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if fields := strings.Fields(lines.Text()); len(fields) == 2+len(personaNames) {
+		if fields := strings.Fields(lines.Text()); len(fields) >= 3 && fields[0] != "#" {
 			want[fields[0]+" "+fields[1]] = strings.Join(fields[2:], "")
 		}
 	}
+	defer func() {
+		for route := range want {
+			t.Errorf("testdata/personas.txt has %s, which is no route", route)
+		}
+	}()
 	p := newPeople(t)
 	for _, r := range p.table {
+		route, got := r.Method+" "+r.Path, ""
 		if r.Public {
+			if want[route] != "public" {
+				t.Errorf("%s is for everybody, testdata/personas.txt says %q", route, want[route])
+			}
+			delete(want, route)
 			continue
 		}
-		route, got := r.Method+" "+r.Path, ""
 		for _, who := range personaNames {
 			path := p.path(t, r.Method, r.Path)
 			if r.Path == "/v3/auth/tokens" {
@@ -228,6 +245,7 @@ func TestPersonas(t *testing.T) {
 		if want[route] != got {
 			t.Errorf("%-7s %-95s %s, want %s", r.Method, r.Path, strings.Join(strings.Split(got, ""), " "), want[route])
 		}
+		delete(want, route)
 		if w := p.do("", r.Method, p.path(t, r.Method, r.Path), ""); w.Code != 401 {
 			t.Errorf("%s without a token: %d", route, w.Code)
 		}

@@ -86,13 +86,21 @@ func onJSON[T, B, V any](find finding[T], do func(c *httpapi.Call, v T, body B) 
 	})
 }
 
-// onKnown is on for what nobody needs a rule to learn the absence of.
+// known finds what nobody needs a rule to learn the absence of.
+func (find finding[T]) known(c *httpapi.Call) (found[T], error) {
+	v, target, err := find(c)
+	return found[T]{value: v, target: target}, err
+}
+
+// onKnown is on with the 404 before the rule, as the original has it where it
+// looks a resource up for a rule that asks nothing of it.
 func onKnown[T, V any](find finding[T], do func(c *httpapi.Call, v T) (V, error)) httpapi.Handler {
-	known := func(c *httpapi.Call) (found[T], error) {
-		v, target, err := find(c)
-		return found[T]{value: v, target: target}, err
-	}
-	return httpapi.OnCall(known, func(c *httpapi.Call, f found[T]) (V, error) { return do(c, f.value) })
+	return httpapi.OnCall(find.known, func(c *httpapi.Call, f found[T]) (V, error) { return do(c, f.value) })
+}
+
+// onKnownJSON is onKnown with a body.
+func onKnownJSON[T, B, V any](find finding[T], do func(c *httpapi.Call, v T, body B) (V, error)) httpapi.Handler {
+	return httpapi.OnCallJSON(find.known, func(c *httpapi.Call, f found[T], body B) (V, error) { return do(c, f.value, body) })
 }
 
 // nothing is the resource of a call that only has a target.

@@ -17,10 +17,10 @@ func (a *API) roleRoutes() httpapi.Table {
 		{Method: "POST", Path: "/roles", Status: 201, Rule: administering("identity:create_role"),
 			Bodies: httpapi.Schemas{"": "role_create.json"}, Do: httpapi.JSON(a.createRole)},
 		{Method: "GET", Path: "/roles/{role_id}", Status: 200,
-			Rule: anyScope("identity:get_role", read+"(role:manager and rule:domain_managed_target_role)"), Do: on(a.role, a.showRole)},
+			Rule: anyScope("identity:get_role", read+"(role:manager and rule:domain_managed_target_role)"), Do: onKnown(a.role, a.showRole)},
 		{Method: "PATCH", Path: "/roles/{role_id}", Status: 200, Rule: administering("identity:update_role"),
-			Bodies: httpapi.Schemas{"": "role_update.json"}, Do: onJSON(a.role, a.updateRole)},
-		{Method: "DELETE", Path: "/roles/{role_id}", Status: 204, Rule: administering("identity:delete_role"), Do: on(a.role, a.deleteRole)},
+			Bodies: httpapi.Schemas{"": "role_update.json"}, Do: onKnownJSON(a.role, a.updateRole)},
+		{Method: "DELETE", Path: "/roles/{role_id}", Status: 204, Rule: administering("identity:delete_role"), Do: onKnown(a.role, a.deleteRole)},
 
 		{Method: "GET", Path: "/roles/{role_id}/implies", Status: 200, Rule: reading("identity:list_implied_roles"), Do: on(a.role, a.listImplied)},
 		{Method: "HEAD", Path: "/roles/{role_id}/implies/{implied_role_id}", Status: 204, Rule: reading("identity:check_implied_role"), Do: on(a.implication, a.checkImplied)},
