@@ -116,5 +116,7 @@ func adminKeystoneBootstrap(on func(use, short string, run func(cmd *cobra.Comma
 		*v.to = cmp.Or(os.Getenv("OS_BOOTSTRAP_"+v.variable), v.byDefault)
 		cmd.Flags().StringVar(v.to, "bootstrap-"+v.name, *v.to, v.text)
 	}
+	cmd.Flags().Bool("immutable-roles", true, "let nobody change or delete the default roles that are made")
+	cmd.Flags().BoolVar(&c.MutableRoles, "no-immutable-roles", false, "let administrators change and delete them")
 	cmd.Flags().Lookup("bootstrap-password").DefValue = "" // never printed by --help
 }

@@ -53,11 +53,13 @@ func (a KeystoneAdmin) FernetSetup() ([]string, error) {
 }
 
 // FernetRotate brings the staged keys of tokens and receipts into use. A
-// running cloud notices.
+// running cloud notices. One whose tokens are of another kind has only the latter.
 func (a KeystoneAdmin) FernetRotate() ([]string, error) {
 	var dirs []string
 	for _, name := range fernetDirs {
-		if _, err := os.Stat(a.dir(name)); err != nil {
+		if _, err := os.Stat(a.dir(name)); name == tokenKeys && a.env.Config.TokenProvider != "fernet" && errors.Is(err, fs.ErrNotExist) {
+			continue
+		} else if err != nil {
 			return dirs, fmt.Errorf("no keys to rotate: %w", err)
 		}
 		keys, err := fernetRepository(a.env, name)
