@@ -13,6 +13,7 @@ import (
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/keystoneauth"
 	"nacre/internal/oslo/messaging"
@@ -100,6 +101,21 @@ func (e *Env) failAt(service string) func(point string) {
 		return nil
 	}
 	return func(point string) { e.fail(service + "." + point) }
+}
+
+// commitPoints are the points of a service's calls at which a test may end this
+// process: "keystone.commit" and "keystone.committed". What the service does
+// unasked has none.
+func (e *Env) commitPoints(service string) []db.Option {
+	fail := e.failAt(service)
+	if fail == nil {
+		return nil
+	}
+	return []db.Option{db.Points(func(ctx context.Context, point string) {
+		if auth.RequestID(ctx) != "" {
+			fail(point)
+		}
+	})}
 }
 
 // fakeHosts names the hosts of the fake hypervisor.

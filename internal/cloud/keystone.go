@@ -38,7 +38,7 @@ type identity struct {
 }
 
 func openIdentity(ctx context.Context, env *Env) (identity, error) {
-	st, err := store.Open(ctx, env.Database("keystone"))
+	st, err := store.Open(ctx, env.Database("keystone"), env.commitPoints("keystone")...)
 	if err != nil {
 		return identity{}, err
 	}

@@ -1,0 +1,164 @@
+package bench
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/bcrypt"
+
+	"nacre/internal/oslo/db/dbtest"
+)
+
+// identityOn starts a cloud whose identity service is on one engine.
+func identityOn(b *testing.B, engine string) *Cloud {
+	if engine == "sqlite" {
+		return StartCloud(b, 1, "--no-defaults")
+	}
+	return StartCloud(b, 1, "--no-defaults", "--config", configFile(b, fmt.Sprintf("databases: {keystone: %q}", dbtest.Postgres(b))))
+}
+
+func configFile(tb testing.TB, text string) string {
+	name := filepath.Join(tb.TempDir(), "nacre.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return name
+}
+
+var identityEngines = []string{"sqlite", "postgres"}
+
+// BenchmarkTokens issues tokens by each method and validates them: one that is
+// remembered, and each of more than are.
+func BenchmarkTokens(b *testing.B) {
+	for _, engine := range identityEngines {
+		b.Run(engine, func(b *testing.B) {
+			c := identityOn(b, engine)
+			for name, body := range map[string]string{"password": passwordAuth, "token": c.tokenAuth(), "application-credential": c.appAuth(b)} {
+				c.EachClients(b, "issue/"+name, func() int {
+					status, _ := c.Do("POST", identity, "/v3/auth/tokens", body)
+					return status
+				})
+			}
+			c.EachClients(b, "validate/known", func() int { return c.validate(c.token) })
+			many := c.tokens(b, 12000)
+			var next atomic.Int64
+			c.EachClients(b, "validate/new", func() int { return c.validate(many[int(next.Add(1))%len(many)]) })
+		})
+	}
+}
+
+// BenchmarkHash compares a password with a hash as strong as those of logins:
+// what issuing by password or application credential costs beside its own.
+func BenchmarkHash(b *testing.B) {
+	hash, err := bcrypt.GenerateFromPassword([]byte(password), 12)
+	if err != nil {
+		b.Fatal(err)
+	}
+	own := ownCPU()
+	for b.Loop() {
+		if err := bcrypt.CompareHashAndPassword(hash, []byte(password)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(ms(ownCPU()-own)/float64(b.N), "cpu-ms/op")
+}
+
+// BenchmarkIdentityMemory tells the memory before and after 100,000 tokens.
+func BenchmarkIdentityMemory(b *testing.B) {
+	for _, engine := range identityEngines {
+		b.Run(engine, func(b *testing.B) {
+			c := identityOn(b, engine)
+			b.ReportMetric(c.rest(), "idle-PSS-MiB")
+			for range 10 {
+				for _, tok := range c.tokens(b, 10000) {
+					if status := c.validate(tok); status != http.StatusOK {
+						b.Fatalf("status %d", status)
+					}
+				}
+			}
+			b.ReportMetric(c.rest(), "used-PSS-MiB")
+			for range b.N {
+			}
+		})
+	}
+}
+
+func (c *Cloud) validate(tok string) int {
+	status, _ := c.Do("HEAD", identity, "/v3/auth/tokens", nil, "X-Subject-Token: "+tok)
+	return status
+}
+
+// tokenAuth asks for a token by another.
+func (c *Cloud) tokenAuth() string {
+	return `{"auth": {"identity": {"methods": ["token"], "token": {"id": "` + c.token + `"}}, "scope": {"project": {"name": "admin", "domain": {"id": "default"}}}}}`
+}
+
+// appAuth asks for a token by an application credential that it makes.
+func (c *Cloud) appAuth(b *testing.B) string {
+	var users struct{ Users []struct{ ID string } }
+	c.Must("GET", identity, "/v3/users?name=admin", nil, &users)
+	var made struct {
+		AC struct{ ID, Secret string } `json:"application_credential"`
+	}
+	c.Must("POST", identity, "/v3/users/"+users.Users[0].ID+"/application_credentials", `{"application_credential": {"name": "bench"}}`, &made)
+	return appCredentialAuth(made.AC.ID, made.AC.Secret)
+}
+
+func appCredentialAuth(id, secret string) string {
+	return `{"auth": {"identity": {"methods": ["application_credential"], "application_credential": {"id": "` + id + `", "secret": "` + secret + `"}}}}`
+}
+
+// tokens are n tokens that differ.
+func (c *Cloud) tokens(b *testing.B, n int) []string {
+	out, body := make([]string, n), c.tokenAuth()
+	c.Each(b, n, func(i int) { out[i] = c.issue(body) })
+	return out
+}
+
+// issue gives a token, or "" and fails.
+func (c *Cloud) issue(body string) string {
+	res, err := c.client.Post(c.url(identity, "/v3/auth/tokens"), "application/json", strings.NewReader(body))
+	if err != nil {
+		c.tb.Errorf("issue: %v", err)
+		return ""
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusCreated {
+		c.tb.Errorf("issue: %d", res.StatusCode)
+	}
+	return res.Header.Get("X-Subject-Token")
+}
+
+// BenchmarkIdentityLoad has 8 clients do all that identity is for, each in its
+// own order, while the keys of tokens and credentials are rotated, for as long
+// as NACRE_IDENTITY_LOAD says ("60s"). Any 5xx, any refusal of what is good and
+// any acceptance of what was revoked fails.
+func BenchmarkIdentityLoad(b *testing.B) {
+	asked := os.Getenv("NACRE_IDENTITY_LOAD")
+	if asked == "" {
+		b.Skip("NACRE_IDENTITY_LOAD is not set")
+	}
+	limit, err := time.ParseDuration(asked)
+	if err != nil {
+		b.Fatalf("NACRE_IDENTITY_LOAD: %v", err)
+	}
+	for _, engine := range identityEngines {
+		for _, provider := range []string{"fernet", "jws"} {
+			b.Run(engine+"/"+provider, func(b *testing.B) {
+				text := "token_provider: " + provider + "\npassword_hash_rounds: 5\n"
+				if engine == "postgres" {
+					text += fmt.Sprintf("databases: {keystone: %q}\n", dbtest.Postgres(b))
+				}
+				file := configFile(b, text)
+				l := &identityLoad{Cloud: StartCloud(b, 1, "--no-defaults", "--config", file), engine: engine, provider: provider, config: file}
+				l.run(b, limit)
+			})
+		}
+	}
+}
