@@ -6,7 +6,7 @@ VERSION := $(shell git describe --always --dirty 2>/dev/null || echo dev)
 STATE_DIR ?= /var/lib/nacre
 IMAGE := .cache/images/minios.qcow2
 
-.PHONY: all build image install-run install-test up test unit e2e kill bench lint fuzz
+.PHONY: all build image install-run install-test up test unit e2e kill dropin bench lint fuzz
 all: build
 
 build:
@@ -39,6 +39,11 @@ e2e: build image
 # quarter of an hour.
 kill: install-test build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags kill -run TestKilled -timeout 60m ./test/...
+
+# Our Keystone below OpenStack's own Glance, Placement and Nova, as Debian has them; takes some five minutes.
+dropin: install-test build
+	scripts/install dropin
+	NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags dropin -run 'TestDropIn' -timeout 30m ./test/...
 
 # What was measured last is kept in bench/out/ and compared with; COUNT=6 and more make the comparison mean something.
 BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da

@@ -54,6 +54,7 @@ func adminKeystoneCommand(o *upOptions) *cobra.Command {
 	adminKeystoneMappings(on)
 	on("doctor", "Say what is wrong with the identity service, and what to do", adminKeystoneDoctor)
 	adminKeystoneBootstrap(on)
+	adminKeystoneImport(on)
 	cmd.AddCommand(mappingEngineCommand())
 	return cmd
 }

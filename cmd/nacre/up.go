@@ -24,9 +24,10 @@ import (
 
 // upOptions are the flags of `nacre up`; those that were not given leave the file's values.
 type upOptions struct {
-	file    string
-	verbose bool
-	flags   cloud.Config
+	file      string
+	verbose   bool
+	processes []string // none is all
+	flags     cloud.Config
 }
 
 func upCommand() *cobra.Command {
@@ -34,29 +35,39 @@ func upCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "up", Short: "Run a cloud on this machine, in the foreground", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return up(cmd, &o) }}
 	f := cmd.Flags()
-	f.StringVar(&o.file, "config", "", "YAML file of options; flags win over it")
-	f.StringVar(&o.flags.StateDir, "state-dir", o.flags.StateDir, "directory of everything that survives a restart")
-	f.StringVar(&o.flags.Listen, "listen", o.flags.Listen, "IP address of all APIs")
+	o.add(cmd)
 	f.StringVar(&o.flags.Region, "region", o.flags.Region, "name of the region")
 	f.StringVar(&o.flags.GuestImage, "guest-image", "", "qcow2 image uploaded on the first run")
 	f.StringVar(&o.flags.VirtType, "virt-type", o.flags.VirtType, "auto, kvm, qemu or fake")
 	f.IntVar(&o.flags.FakeHosts, "fake-hosts", 0, "hosts of the fake driver, for scale tests")
-	f.IntVar(&o.flags.PortOffset, "port-offset", 0, "added to every port, for a second cloud on one machine")
 	f.BoolVar(&o.flags.NoDefaults, "no-defaults", false, "make no networks and image on the first run")
-	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every request and step")
 	f.StringVar(&o.flags.FailPoint, "fail-point", "", "kill this process at that point of a flow, to test recovery")
 	_ = f.MarkHidden("fail-point")
 	return cmd
+}
+
+// add takes the flags that every part of a cloud has.
+func (o *upOptions) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.file, "config", "", "YAML file of options; flags win over it")
+	f.StringVar(&o.flags.StateDir, "state-dir", o.flags.StateDir, "directory of everything that survives a restart")
+	f.StringVar(&o.flags.Listen, "listen", o.flags.Listen, "IP address of all APIs")
+	f.IntVar(&o.flags.PortOffset, "port-offset", 0, "added to every port, for a second cloud on one machine")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "log every request and step")
 }
 
 // configuration merges defaults, file, environment and flags, in this order.
 func (o *upOptions) configuration(cmd *cobra.Command) (cloud.Config, error) {
 	cfg := cloud.DefaultConfig()
 	cfg.AdminPassword = os.Getenv("NACRE_ADMIN_PASSWORD")
+	cfg.Processes = o.processes // the file is checked with them
 	if o.file != "" {
 		if err := config.Load(o.file, false, &cfg); err != nil {
 			return cfg, err
 		}
+	}
+	if len(o.processes) > 0 {
+		cfg.Processes = o.processes
 	}
 	for name, set := range map[string]func(){
 		"state-dir":   func() { cfg.StateDir = o.flags.StateDir },
@@ -118,8 +129,8 @@ func collectLater() (collect func()) {
 	const smallest = 4 << 20 // the runtime's first heap at 100 %
 	percent := debug.SetGCPercent(startHeap / smallest * 100)
 	collect = sync.OnceFunc(func() { debug.SetGCPercent(percent) })
-	type canary struct{ next *canary } // not so small that the runtime puts it beside others
-	runtime.AddCleanup(&canary{}, func(back func()) { back() }, collect)
+	canary := new([32]byte) // not so small that the runtime puts it beside others
+	runtime.AddCleanup(canary, func(back func()) { back() }, collect)
 	return collect
 }
 

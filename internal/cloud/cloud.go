@@ -4,8 +4,12 @@ package cloud
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"nacre/internal/oslo/httpapi"
 )
@@ -31,6 +35,7 @@ type Catalog struct {
 type Process struct {
 	Name  string // "nova-api", as the original's
 	Start func(ctx context.Context, env *Env) (Running, error)
+	Alone bool // it may run without the others of this cloud
 }
 
 // Running is what a started process has given: an API, work to be done until
@@ -63,6 +68,33 @@ func ByName(name string) (Service, error) {
 		}
 	}
 	return Service{}, fmt.Errorf("there is no service %q", name)
+}
+
+// processes are those of the service that run here.
+func (s Service) processes(cfg Config) []Process {
+	return slices.DeleteFunc(slices.Clone(s.Processes), func(p Process) bool { return !cfg.whole() && !slices.Contains(cfg.Processes, p.Name) })
+}
+
+// checkProcesses refuses a choice of processes that cannot do without the
+// others; elsewhere tells that Keystone runs elsewhere.
+func checkProcesses(names []string, elsewhere bool) error {
+	alone := map[string]bool{}
+	for _, s := range Services {
+		for _, p := range s.Processes {
+			alone[p.Name] = p.Alone
+		}
+	}
+	for _, name := range names {
+		if can, known := alone[name]; !known {
+			return fmt.Errorf("there is no process %q, but %s", name, strings.Join(slices.Sorted(maps.Keys(alone)), ", "))
+		} else if !can {
+			return fmt.Errorf("%s does not run without the rest of the cloud: nacre up", name)
+		}
+	}
+	if here := len(names) == 0 || slices.Contains(names, keystoneEntry.Name); here == elsewhere {
+		return errors.New("either keystone is one of the processes, or keystone_authtoken says where it runs")
+	}
+	return nil
 }
 
 // Ports where processes listen beside those of the catalogue.

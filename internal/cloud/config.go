@@ -29,6 +29,10 @@ type Config struct {
 	Bus       string            `yaml:"bus"`       // "" in process, nats://…, amqp://user:password@host:5672/vhost
 	Sockets   bool              `yaml:"sockets"`   // services of this process call each other over sockets too
 
+	Processes []string `yaml:"processes"` // the only ones that run, beside services of others; all when empty
+
+	Authtoken Authtoken `yaml:"keystone_authtoken"` // where Keystone runs, if it is none of the processes
+
 	AdminPassword string `yaml:"admin_password"` // of the first run; NACRE_ADMIN_PASSWORD; random when empty
 
 	VirtType           string        `yaml:"virt_type"`            // auto, kvm, qemu, fake
@@ -53,6 +57,17 @@ type Config struct {
 	CertificateProxies []string      `yaml:"certificate_proxies"`  // addresses or networks that end TLS for the APIs, and whose header SSL-Client-Cert is believed
 
 	Keystone KeystoneOptions `yaml:"keystone"`
+}
+
+// Authtoken is the original's section [keystone_authtoken].
+type Authtoken struct {
+	AuthURL           string        `yaml:"auth_url"` // with /v3
+	Username          string        `yaml:"username"` // of a service, who may validate tokens
+	Password          string        `yaml:"password"`
+	UserDomainName    string        `yaml:"user_domain_name"`    // Default when empty
+	ProjectName       string        `yaml:"project_name"`        // service when empty
+	ProjectDomainName string        `yaml:"project_domain_name"` // Default when empty
+	TokenCacheTime    time.Duration `yaml:"token_cache_time"`    // for which a token that was revoked may pass; 0 asks at every call
 }
 
 // DefaultConfig is what `nacre up` without options uses.
@@ -82,6 +97,7 @@ func (c *Config) certificateProxies() (nets []netip.Prefix, err error) {
 // Check completes what follows from other options and reports every mistake.
 func (c *Config) Check() error {
 	var errs []error
+	errs = append(errs, checkProcesses(c.Processes, c.Authtoken.AuthURL != ""))
 	if c.StateDir == "" {
 		errs = append(errs, errors.New("state_dir is empty"))
 	} else if abs, err := filepath.Abs(c.StateDir); err == nil {
@@ -151,6 +167,10 @@ func (c *Config) Check() error {
 	}
 	return errors.Join(errs...)
 }
+
+// whole reports whether this is a cloud of ours alone, which makes users and
+// catalogue for itself. Beside services of others an operator says what there is.
+func (c *Config) whole() bool { return len(c.Processes) == 0 }
 
 // memcached lists the servers that keep tokens, if such do.
 func (c *Config) memcached() []string {

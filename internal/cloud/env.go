@@ -60,8 +60,12 @@ func (e *Env) Dir(parts ...string) (string, error) {
 // Door is the front of a service's API.
 func (e *Env) Door(service string) httpapi.Door {
 	proxies, _ := e.Config.certificateProxies() // Check reports a mistake; until then there are none
+	identity := e.URL(keystoneEntry.Port) + "/"
+	if url := e.Config.Authtoken.AuthURL; url != "" {
+		identity = strings.TrimSuffix(url, "v3")
+	}
 	return httpapi.Door{CertificateProxies: proxies, Tokens: e.tokens, PolicyFile: filepath.Join(e.Config.PolicyDir, service+".yaml"),
-		IdentityURL: e.URL(keystoneEntry.Port) + "/", Clock: e.Clock, Observe: e.Metrics.Observer(service)}
+		IdentityURL: identity, Clock: e.Clock, Observe: e.Metrics.Observer(service)}
 }
 
 // Session is a service user's: clients of the other services.

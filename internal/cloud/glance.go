@@ -14,7 +14,7 @@ var glanceEntry = Catalog{Name: "glance", Type: "image", Port: 9292, Description
 
 // Glance is the image service.
 var Glance = Service{Name: "glance", Catalog: glanceEntry,
-	Processes: []Process{{"glance-api", startGlance}},
+	Processes: []Process{{Name: "glance-api", Start: startGlance, Alone: true}},
 	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 func startGlance(ctx context.Context, env *Env) (Running, error) {

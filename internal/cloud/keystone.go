@@ -25,7 +25,7 @@ var keystoneEntry = Catalog{Name: "keystone", Type: "identity", Port: 5000, Path
 
 // Keystone is the identity service.
 var Keystone = Service{Name: "keystone", Catalog: keystoneEntry,
-	Processes: []Process{{"keystone", startKeystone}},
+	Processes: []Process{{Name: "keystone", Start: startKeystone, Alone: true}},
 	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 // fernetKeys is how many keys are kept, [fernet_tokens] max_active_keys.
@@ -84,8 +84,10 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
-		return Running{}, errors.Join(err, svc.close())
+	if env.Config.whole() {
+		if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
+			return Running{}, errors.Join(err, svc.close())
+		}
 	}
 	run := Running{Work: loops(svc.Loops()), Close: svc.close, Healthy: svc.Healthy}
 	if err := identityAPIs(&run, svc.Service, env); err != nil {

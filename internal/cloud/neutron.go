@@ -19,7 +19,7 @@ var neutronEntry = Catalog{Name: "neutron", Type: "network", Port: 9696, Descrip
 
 // Neutron is the network service.
 var Neutron = Service{Name: "neutron", Catalog: neutronEntry,
-	Processes: []Process{{"neutron-server", startNeutronServer}, {"neutron-agent", startNeutronAgent}},
+	Processes: []Process{{Name: "neutron-server", Start: startNeutronServer}, {Name: "neutron-agent", Start: startNeutronAgent}},
 	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 // The physical network and bridge that lead outside.

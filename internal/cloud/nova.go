@@ -30,7 +30,7 @@ var novaEntry = Catalog{Name: "nova", Type: "compute", Port: 8774, Path: "/v2.1"
 
 // Nova is the compute service.
 var Nova = Service{Name: "nova", Catalog: novaEntry,
-	Processes: []Process{{"nova-api", startNovaAPI}, {"nova-compute", startNovaCompute}},
+	Processes: []Process{{Name: "nova-api", Start: startNovaAPI}, {Name: "nova-compute", Start: startNovaCompute}},
 	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 // startNovaAPI runs nova-api, nova-conductor with its scheduler, nova-metadata

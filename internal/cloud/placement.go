@@ -13,7 +13,7 @@ var placementEntry = Catalog{Name: "placement", Type: "placement", Port: 8778, D
 
 // Placement is the book-keeper of resources.
 var Placement = Service{Name: "placement", Catalog: placementEntry,
-	Processes: []Process{{"placement-api", startPlacement}},
+	Processes: []Process{{Name: "placement-api", Start: startPlacement, Alone: true}},
 	NewAPI:    func() (*httpapi.API, error) { return api.New(nil, httpapi.Door{}) }}
 
 func startPlacement(ctx context.Context, env *Env) (Running, error) {

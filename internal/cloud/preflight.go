@@ -43,7 +43,7 @@ var programs = []need{
 func Preflight(cfg Config) []Problem {
 	problems := checkState(cfg)
 	problems = append(problems, checkPorts(cfg)...)
-	if cfg.VirtType == "fake" {
+	if cfg.VirtType == "fake" || !cfg.whole() {
 		return problems
 	}
 	problems = append(problems, checkPrograms()...)
@@ -92,9 +92,14 @@ func checkState(cfg Config) []Problem {
 
 func checkPorts(cfg Config) (ps []Problem) {
 	env := Env{Config: cfg}
-	addrs := map[string]string{cfg.OpsListen: "metrics", env.HostPort(metadataPort): "nova-metadata", env.HostPort(novncPort): "nova-novncproxy"}
-	for _, s := range Catalogue {
-		addrs[env.HostPort(s.Port)] = s.Name
+	addrs := map[string]string{cfg.OpsListen: "metrics"}
+	if cfg.whole() {
+		addrs[env.HostPort(metadataPort)], addrs[env.HostPort(novncPort)] = "nova-metadata", "nova-novncproxy"
+	}
+	for _, s := range Services {
+		if len(s.processes(cfg)) > 0 {
+			addrs[env.HostPort(s.Catalog.Port)] = s.Name
+		}
 	}
 	for _, addr := range slices.Sorted(maps.Keys(addrs)) {
 		l, err := net.Listen("tcp", addr)

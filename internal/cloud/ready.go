@@ -26,6 +26,9 @@ const readyWithin = time.Minute
 // Ready completes a start: credentials are written, what a new cloud begins
 // with is there, and its hosts are known. It may be called again after any crash.
 func (c *Cloud) Ready(ctx context.Context) error {
+	if !c.Env.Config.whole() {
+		return c.awaitReady(ctx)
+	}
 	if _, _, err := c.Env.WriteCredentials(); err != nil {
 		return err
 	}
@@ -140,6 +143,10 @@ func (c *Cloud) ensureImage(ctx context.Context) error {
 // Summary tells the operator where things are and how to begin.
 func (c *Cloud) Summary(w io.Writer, took time.Duration) {
 	cfg := c.Env.Config
+	if !cfg.whole() {
+		c.partSummary(w, took)
+		return
+	}
 	fmt.Fprintf(w, "\nThe cloud is up, in %s.\n\n", took.Round(time.Millisecond))
 	for _, s := range Catalogue {
 		fmt.Fprintf(w, "  %-10s %s%s\n", s.Type, c.Env.URL(s.Port), s.Path)
@@ -160,6 +167,17 @@ func (c *Cloud) Summary(w io.Writer, took time.Duration) {
 `, filepath.Join(cfg.StateDir, "openrc"), guestImage)
 	}
 	fmt.Fprintln(w, "\nCtrl-C stops the cloud; guests keep running and are taken up at the next start.")
+}
+
+// partSummary is Summary where only some processes run.
+func (c *Cloud) partSummary(w io.Writer, took time.Duration) {
+	fmt.Fprintf(w, "\nUp in %s.\n\n", took.Round(time.Millisecond))
+	for _, s := range Services {
+		for _, p := range s.processes(c.Env.Config) {
+			fmt.Fprintf(w, "  %-10s %s%s\n", p.Name, c.Env.URL(s.Catalog.Port), s.Catalog.Path)
+		}
+	}
+	fmt.Fprintf(w, "  %-10s http://%s/metrics\n\nCtrl-C stops.\n", "metrics", c.Env.Config.OpsListen)
 }
 
 func (c *Cloud) networkNames(ctx context.Context) (string, error) {

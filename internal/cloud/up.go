@@ -71,7 +71,7 @@ func (c *Cloud) start(ctx context.Context, cfg Config) error {
 		c.traces = stop
 	}
 	for _, s := range Services {
-		for _, p := range s.Processes {
+		for _, p := range s.processes(cfg) {
 			if err := c.startProcess(run, s, p); err != nil {
 				return err
 			}
@@ -95,9 +95,12 @@ func (c *Cloud) open(cfg Config) error {
 		return fmt.Errorf("%s is in use by another nacre: %w", cfg.StateDir, err)
 	}
 	c.lock = lock
-	secrets, first, err := loadSecrets(cfg.StateDir, cfg.AdminPassword)
-	if err != nil {
-		return err
+	var secrets Secrets
+	first := false
+	if cfg.whole() {
+		if secrets, first, err = loadSecrets(cfg.StateDir, cfg.AdminPassword); err != nil {
+			return err
+		}
 	}
 	bus, err := openBus(cfg.Bus)
 	if err != nil {
@@ -110,6 +113,10 @@ func (c *Cloud) open(cfg Config) error {
 	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(nil),
 		Metrics: telemetry.NewMetrics(), Ops: http.NewServeMux(), fail: killAt(cfg.FailPoint)}
 	c.Env.tokens = tokensOf{c.Env}
+	if a := cfg.Authtoken; a.AuthURL != "" {
+		c.Env.tokens = keystoneauth.NewValidator(keystoneauth.New(keystoneauth.Config{AuthURL: a.AuthURL, Username: a.Username, Password: a.Password,
+			UserDomain: a.UserDomainName, Project: a.ProjectName, ProjectDomain: a.ProjectDomainName}, c.Env.Transport), a.TokenCacheTime)
+	}
 	return nil
 }
 

@@ -35,25 +35,44 @@ func (h *Host) HTTP() *http.Client {
 // API makes a caller. Its token outlives restarts of the cloud.
 func (h *Host) API() *API {
 	h.t.Helper()
-	a := &API{h: h, client: h.HTTP()}
-	a.client.Timeout = 2 * time.Minute
-	body := map[string]any{"auth": map[string]any{"scope": map[string]any{"project": map[string]any{"name": "admin", "domain": map[string]string{"id": "default"}}},
-		"identity": map[string]any{"methods": []string{"password"}, "password": map[string]any{"user": map[string]any{
-			"name": "admin", "password": adminPassword, "domain": map[string]string{"id": "default"}}}}}}
-	res, _, err := a.send("POST", "5000/v3/auth/tokens", body)
-	if err != nil || res.StatusCode != 201 {
-		h.t.Fatalf("no token: %v %v", res, err)
+	a, err := h.Login(map[string]any{"scope": map[string]any{"project": map[string]any{"name": "admin", "domain": map[string]string{"id": "default"}}},
+		"identity": WithPassword("admin", adminPassword)})
+	if err != nil {
+		h.t.Fatalf("no token: %v", err)
 	}
-	a.token = res.Header.Get("X-Subject-Token")
 	return a
 }
 
+// WithPassword proves a user of the default domain.
+func WithPassword(user, password string) map[string]any {
+	return map[string]any{"methods": []string{"password"}, "password": map[string]any{"user": map[string]any{
+		"name": user, "password": password, "domain": map[string]string{"id": "default"}}}}
+}
+
+// Login makes a caller who authenticates so: what stands in "auth".
+func (h *Host) Login(auth map[string]any) (*API, error) {
+	a := &API{h: h, client: h.HTTP()}
+	a.client.Timeout = 2 * time.Minute
+	res, text, err := a.send("POST", "5000/v3/auth/tokens", map[string]any{"auth": auth}, nil)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode != http.StatusCreated {
+		return nil, fmt.Errorf("%d %s", res.StatusCode, text)
+	}
+	a.token = res.Header.Get("X-Subject-Token")
+	return a, nil
+}
+
+// Token is the caller's.
+func (a *API) Token() string { return a.token }
+
 // Do sends a request to "<port>/path", decodes the answer into v, unless that
 // is nil, and returns its status. A body that is an io.Reader goes as it
-// stands. The error is ErrAway when nobody answered, or says
+// stands; headers are names and values. The error is ErrAway when nobody answered, or says
 // why the request was refused.
-func (a *API) Do(method, at string, body, v any) (int, error) {
-	res, text, err := a.send(method, at, body)
+func (a *API) Do(method, at string, body, v any, headers ...string) (int, error) {
+	res, text, err := a.send(method, at, body, headers)
 	if err != nil {
 		return 0, fmt.Errorf("%s %s: %w: %w", method, at, ErrAway, err)
 	}
@@ -69,15 +88,15 @@ func (a *API) Do(method, at string, body, v any) (int, error) {
 }
 
 // Want is Do that ends the test unless the status is as given.
-func (a *API) Want(status int, method, at string, body, v any) {
+func (a *API) Want(status int, method, at string, body, v any, headers ...string) {
 	a.h.t.Helper()
-	got, err := a.Do(method, at, body, v)
+	got, err := a.Do(method, at, body, v, headers...)
 	if got != status || err != nil && got < 400 {
 		a.h.t.Fatalf("%s %s: %d, want %d: %v", method, at, got, status, err)
 	}
 }
 
-func (a *API) send(method, at string, body any) (*http.Response, []byte, error) {
+func (a *API) send(method, at string, body any, headers []string) (*http.Response, []byte, error) {
 	data, kind := io.Reader(http.NoBody), "application/json"
 	switch b := body.(type) {
 	case nil:
@@ -97,6 +116,9 @@ func (a *API) send(method, at string, body any) (*http.Response, []byte, error) 
 	req.Header.Set("Content-Type", kind)
 	req.Header.Set("X-Auth-Token", a.token)
 	req.Header.Set("OpenStack-API-Version", "compute 2.37")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	res, err := a.client.Do(req)
 	if err != nil {
 		return nil, nil, err

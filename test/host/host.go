@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,8 +149,31 @@ func (h *Host) Up(args ...string) {
 	h.WaitReady(3 * time.Minute)
 }
 
+// RunOnly starts some processes of the cloud and waits until they are ready.
+func (h *Host) RunOnly(processes ...string) {
+	h.t.Helper()
+	if err := h.start(append([]string{"run", "--state-dir", h.Dir}, processes...)); err != nil {
+		h.t.Fatal(err)
+	}
+	h.WaitReady(3 * time.Minute)
+}
+
+// AdminKeystone runs nacre admin keystone on the cloud's state.
+func (h *Host) AdminKeystone(args ...string) string {
+	h.t.Helper()
+	return h.Must(os.Getenv("NACRE_BINARY"), append([]string{"admin", "keystone", "--state-dir", h.Dir}, args...)...)
+}
+
 // Start starts the cloud and returns at once.
 func (h *Host) Start(args ...string) error {
+	args = append([]string{"up", "--state-dir", h.Dir}, args...)
+	if image := os.Getenv("NACRE_GUEST_IMAGE"); image != "" {
+		args = append(args, "--guest-image", image)
+	}
+	return h.start(args)
+}
+
+func (h *Host) start(args []string) error {
 	binary := os.Getenv("NACRE_BINARY")
 	if binary == "" {
 		return errors.New("NACRE_BINARY names no binary: run make e2e")
@@ -164,10 +188,6 @@ func (h *Host) Start(args ...string) error {
 		return err
 	}
 	h.from = int(size)
-	args = append([]string{"up", "--state-dir", h.Dir}, args...)
-	if image := os.Getenv("NACRE_GUEST_IMAGE"); image != "" {
-		args = append(args, "--guest-image", image)
-	}
 	h.nacre = h.Command(context.Background(), binary, args...)
 	h.nacre.Stdout, h.nacre.Stderr = log, log
 	h.nacre.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD="+adminPassword)
@@ -179,6 +199,9 @@ func (h *Host) Start(args ...string) error {
 	return nil
 }
 
+// ready is what the cloud, or a part of it, prints when it is.
+var ready = regexp.MustCompile(`(?m)^(The cloud is up, in|Up in) `)
+
 // WaitReady waits until the cloud has printed its summary.
 func (h *Host) WaitReady(limit time.Duration) {
 	h.t.Helper()
@@ -188,7 +211,7 @@ func (h *Host) WaitReady(limit time.Duration) {
 			h.t.Fatalf("the cloud ended: %v\n%s", err, tail(h.log.Name(), 40))
 		default:
 		}
-		if text, _ := os.ReadFile(h.log.Name()); bytes.Contains(text[min(h.from, len(text)):], []byte("The cloud is up")) {
+		if text, _ := os.ReadFile(h.log.Name()); ready.Match(text[min(h.from, len(text)):]) {
 			return
 		}
 	}

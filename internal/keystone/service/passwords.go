@@ -20,17 +20,14 @@ type hasher struct {
 	max    int    // bytes of a password
 	nobody string // a hash of no password, compared when there is no user
 
-	compare func(hash, password []byte) error // bcrypt's
+	compare func(hash, password []byte) error // compareHash
 }
 
 func newHasher(c Config) *hasher {
 	return &hasher{slots: make(chan struct{}, c.Hashers), cost: c.PasswordHashRounds, max: c.MaxPasswordLength,
-		compare: bcrypt.CompareHashAndPassword,
+		compare: compareHash,
 		nobody:  fmt.Sprintf("$2b$%02d$%s%s", c.PasswordHashRounds, strings.Repeat("e", 22), rand.Text()+"aaaaa")}
 }
-
-// bcryptMax is how many bytes of a password bcrypt looks at.
-const bcryptMax = 72
 
 // run waits for a slot and calls fn in it.
 func (h *hasher) run(ctx context.Context, fn func() error) error {
@@ -49,22 +46,22 @@ func (h *hasher) Hash(ctx context.Context, password string) (hash string, err er
 		return "", fault.Forbidden("The password length must be less than or equal to %d. The server could not comply with the request because the password is invalid.", h.max)
 	}
 	err = h.run(ctx, func() error {
-		b, err := bcrypt.GenerateFromPassword(cut(password), h.cost)
+		b, err := bcrypt.GenerateFromPassword(cut([]byte(password)), h.cost)
 		hash = strings.Replace(string(b), "$2a$", "$2b$", 1)
 		return err
 	})
 	return hash, err
 }
 
-// Matches compares a password with a hash. Without a hash it is false, after the same time.
+// Matches compares a password with a hash. Without a hash of a known kind it is false, after the same time.
 func (h *hasher) Matches(ctx context.Context, hash, password string) (bool, error) {
-	known := hash != "" && password != "" && len(password) <= h.max
+	known := hashKinds[hashKind(hash)] != nil && password != "" && len(password) <= h.max
 	if !known {
 		hash = h.nobody
 	}
 	var wrong error
 	if err := h.run(ctx, func() error {
-		wrong = h.compare([]byte(hash), cut(password))
+		wrong = h.compare([]byte(hash), []byte(password))
 		return nil
 	}); err != nil {
 		return false, err
@@ -74,5 +71,3 @@ func (h *hasher) Matches(ctx context.Context, hash, password string) (bool, erro
 	}
 	return known && wrong == nil, nil
 }
-
-func cut(password string) []byte { return []byte(password)[:min(len(password), bcryptMax)] }

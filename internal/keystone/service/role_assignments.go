@@ -78,14 +78,31 @@ func (s *Service) effectiveWith(ctx context.Context, f keystone.AssignmentFilter
 		return nil, err
 	}
 	out := make([]keystone.Effective, 0, x.count(rows))
+	var run keystone.Assignment
+	told := map[implied]bool{}
 	for _, a := range rows {
+		if a.ActorKind != run.ActorKind || a.ActorID != run.ActorID || a.TargetKind != run.TargetKind || a.TargetID != run.TargetID {
+			run = a
+			clear(told)
+		}
 		for _, i := range x.implications(a.RoleID) {
+			if way := (implied{i, a.Inherited}); i.PriorID != "" && told[way] {
+				continue // two roles of one actor that come to the same, in the same way
+			} else if i.PriorID != "" {
+				told[way] = true
+			}
 			e := keystone.Effective{Assignment: a, ViaRole: i.PriorID}
 			e.RoleID = i.ImpliedID
 			out = x.place(out, e)
 		}
 	}
 	return out, nil
+}
+
+// implied is in which way a grant came to a role.
+type implied struct {
+	keystone.Implication
+	inherited bool
 }
 
 // expansion is what Effective needs to know.

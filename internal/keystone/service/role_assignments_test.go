@@ -113,7 +113,7 @@ func (g *manyGrants) write(t testing.TB, d *db.DB) {
 
 // plain works out what the grants come to, straight from what the words mean.
 func (g *manyGrants) plain(f keystone.AssignmentFilter) (out []keystone.Effective) {
-	parents, domainRole := map[string]string{}, map[string]bool{}
+	parents, domainRole, told := map[string]string{}, map[string]bool{}, map[keystone.Effective]bool{}
 	for _, p := range g.projects {
 		parents[p.ID] = p.ParentID
 	}
@@ -172,7 +172,10 @@ func (g *manyGrants) plain(f keystone.AssignmentFilter) (out []keystone.Effectiv
 					if (f.UserID == "" || h.ActorID == f.UserID) && (f.RoleID == "" || role == f.RoleID) && !domainRole[role] {
 						i := h
 						i.ViaRole, i.RoleID = via, role
-						out = append(out, i)
+						if !told[i] { // two roles may come to the same
+							out = append(out, i)
+						}
+						told[i] = true
 					}
 					if len(g.implied[role]) == 0 {
 						break
@@ -230,4 +233,46 @@ func BenchmarkEffective(b *testing.B) {
 			})
 		}
 	}
+}
+
+// Two roles of a user that come to the same third one by the same second one
+// give that once, as in the original.
+func TestImpliedOnce(t *testing.T) {
+	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) {
+		w := newWorld(t, d)
+		ctx := t.Context()
+		ids := map[string]string{}
+		for _, name := range []string{"a", "b", "c"} {
+			r, err := w.CreateRole(ctx, keystone.Attributes{"name": name})
+			w.must(t, err)
+			ids[name] = r.ID
+		}
+		for _, pair := range [][2]string{{"a", "b"}, {"b", "c"}} {
+			w.must(t, w.Imply(ctx, keystone.Role{ID: ids[pair[0]]}, keystone.Role{ID: ids[pair[1]]}))
+		}
+		for _, name := range []string{"a", "b"} {
+			for _, inherited := range []bool{false, true} {
+				g := w.grant()
+				g.RoleID, g.Inherited = ids[name], inherited
+				w.must(t, w.Service.Grant(ctx, g))
+			}
+		}
+		child, err := w.CreateProject(ctx, keystone.Attributes{"name": "child", "domain_id": w.domain.ID, "parent_id": w.project.ID})
+		w.must(t, err)
+		for _, project := range []string{w.project.ID, child.ID} {
+			list, err := w.Effective(ctx, keystone.AssignmentFilter{UserID: w.user.ID, ProjectID: project})
+			w.must(t, err)
+			found := map[string]int{}
+			for _, e := range list {
+				for name, id := range ids {
+					if e.RoleID == id {
+						found[name]++
+					}
+				}
+			}
+			if found["a"] != 1 || found["b"] != 2 || found["c"] != 1 {
+				t.Errorf("entries by role: %v", found)
+			}
+		}
+	})
 }

@@ -87,6 +87,20 @@ func (d *DB) at(ctx context.Context, point string) {
 	}
 }
 
+// OpenForeign connects to a database that is not ours, to read it: it is not
+// migrated.
+func OpenForeign(ctx context.Context, dburl string) (*DB, error) {
+	u, err := url.Parse(dburl)
+	if err != nil {
+		return nil, fmt.Errorf("database address: %w", err.(*url.Error).Err)
+	}
+	d, err := connect(ctx, u, options{synchronous: "FULL"})
+	if err != nil {
+		return nil, fmt.Errorf("open %s database: %w", u.Scheme, err)
+	}
+	return d, nil
+}
+
 func connect(ctx context.Context, u *url.URL, o options) (*DB, error) {
 	switch u.Scheme {
 	case "sqlite":

@@ -111,6 +111,15 @@ func (s *Session) Token(ctx context.Context) (string, error) {
 	return p.Token(), nil
 }
 
+// forget has the next call authenticate anew, if the session still has this token.
+func (s *Session) forget(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.provider != nil && s.provider.Token() == token {
+		s.provider = nil
+	}
+}
+
 // Client is a client of another service with this service's own credentials.
 // The type is the catalogue's: "network", "image", "placement", "compute", "identity".
 func (s *Session) Client(ctx context.Context, serviceType string) (*gophercloud.ServiceClient, error) {

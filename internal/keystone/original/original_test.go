@@ -1,0 +1,57 @@
+package original
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
+)
+
+func TestAddress(t *testing.T) {
+	for theirs, ours := range map[string]string{
+		"mysql+pymysql://keystone:p%40ss@db:3306/keystone?charset=utf8":            "mysql://keystone:p%40ss@db:3306/keystone",
+		"mysql://keystone:pw@localhost/keystone?unix_socket=/run/mysqld/my.sock":   "mysql://keystone:pw@localhost/keystone?socket=%2Frun%2Fmysqld%2Fmy.sock",
+		"postgresql+psycopg2://keystone:pw@db/keystone?sslmode=disable&charset=u8": "postgresql://keystone:pw@db/keystone?sslmode=disable",
+	} {
+		if got, err := address(theirs); got != ours || err != nil {
+			t.Errorf("%s is %s %v, not %s", theirs, got, err, ours)
+		}
+	}
+	for _, bad := range []string{"sqlite:////var/lib/keystone.db", "mysql://%zz"} {
+		if got, err := address(bad); err == nil {
+			t.Errorf("%s is %s", bad, got)
+		}
+	}
+}
+
+// What is no Keystone, or one that we do not know, is not read.
+func TestUnknownSchemas(t *testing.T) {
+	url := dbtest.MariaDB(t)
+	want := func(words string) {
+		t.Helper()
+		if _, _, err := Read(t.Context(), url, time.Now()); err == nil || !strings.Contains(err.Error(), words) {
+			t.Errorf("%v, want %s", err, words)
+		}
+	}
+	want("no database of a Keystone since Yoga")
+	d, err := db.OpenForeign(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	exec := func(text string) {
+		t.Helper()
+		if _, err := db.Exec(t.Context(), d, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tables, err := db.Scan[string](t.Context(), d, "SHOW TABLES"); err != nil || len(tables) > 0 {
+		t.Errorf("reading has made tables: %v %v", tables, err)
+	}
+	exec("CREATE TABLE alembic_version (version_num VARCHAR(32))")
+	want("the schema has no version")
+	exec("INSERT INTO alembic_version VALUES ('29e87d24a316'), ('0123456789ab')")
+	want("the schema's version 0123456789ab is not known")
+}

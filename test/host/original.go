@@ -1,0 +1,154 @@
+package host
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// What follows runs programs of others on the machine: OpenStack's own
+// services, as Debian packages them, and what they need.
+
+// Service is a program that runs until the test ends.
+type Service struct {
+	cmd   *exec.Cmd
+	ended chan error
+}
+
+// Path is a place on the machine for a program's files.
+func (h *Host) Path(parts ...string) string {
+	return filepath.Join(append([]string{filepath.Dir(h.Dir)}, parts...)...)
+}
+
+// Write writes a file below Path, and its directory.
+func (h *Host) Write(name, text string) string {
+	h.t.Helper()
+	file := h.Path(name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	return file
+}
+
+// Serve starts a program; what it prints is in Path(name + ".log").
+func (h *Host) Serve(name string, env []string, program string, args ...string) *Service {
+	h.t.Helper()
+	log, err := os.OpenFile(h.Path(name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer log.Close()
+	s := &Service{h.Command(context.Background(), program, args...), make(chan error, 1)}
+	s.cmd.Env = append(append(os.Environ(), "LC_ALL=C.UTF-8"), env...)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	if err := s.cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	go func() { s.ended <- s.cmd.Wait() }()
+	return s
+}
+
+// End ends the program in order.
+func (s *Service) End() {
+	_ = syscall.Kill(s.cmd.Process.Pid, syscall.SIGTERM)
+	<-s.ended
+}
+
+// Answers waits until a program answers at a URL with less than 500.
+func (h *Host) Answers(name, url string) {
+	h.t.Helper()
+	client := h.HTTP()
+	client.Timeout = 30 * time.Second
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if res, err := client.Get(url); err == nil {
+			res.Body.Close()
+			if res.StatusCode < http.StatusInternalServerError {
+				return
+			}
+		}
+	}
+	h.t.Fatalf("%s does not answer at %s:\n%s", name, url, tail(h.Path(name+".log"), 40))
+}
+
+// MariaDB starts one with these databases; its root needs no password.
+func (h *Host) MariaDB(databases ...string) {
+	h.t.Helper()
+	data, socket := h.Path("mysql"), h.Path("mysql.sock")
+	h.Must("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
+	h.Serve("mariadb", nil, "mariadbd", "--no-defaults", "--user=root", "--datadir="+data, "--bind-address=127.0.0.1", "--socket="+socket,
+		"--pid-file="+h.Path("mysql.pid"), "--max-connections=500", "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--skip-innodb-doublewrite", "--skip-log-bin", "--tmpdir="+filepath.Dir(h.Dir),
+		"--character-set-server=utf8mb3", "--collation-server=utf8mb3_general_ci")
+	var sql strings.Builder
+	for _, name := range databases {
+		sql.WriteString("CREATE DATABASE " + name + "; GRANT ALL ON " + name + ".* TO 'openstack'@'127.0.0.1' IDENTIFIED BY 'sql';")
+	}
+	h.Until("MariaDB answers", time.Minute, func() bool {
+		_, err := h.Run("mariadb", "--no-defaults", "-u", "root", "-S", socket, "-e", "SELECT 1")
+		return err == nil
+	})
+	h.SQL("mysql", sql.String())
+}
+
+// SQL runs statements on one of MariaDB's databases.
+func (h *Host) SQL(database, text string) {
+	h.t.Helper()
+	h.Must("mariadb", "--no-defaults", "-u", "root", "-S", h.Path("mysql.sock"), database, "-e", text)
+}
+
+// Database is the URL of one of MariaDB's databases, as SQLAlchemy wants it.
+func Database(name string) string {
+	return "mysql+pymysql://openstack:sql@127.0.0.1:3306/" + name + "?charset=utf8"
+}
+
+// UWSGI serves a WSGI program of OpenStack's on a port, as Debian's packages do.
+func (h *Host) UWSGI(name, port, program string, env ...string) *Service {
+	h.t.Helper()
+	ini := h.Write(name+".ini", `[uwsgi]
+http-socket = 127.0.0.1:`+port+`
+buffer-size = 65535
+master = true
+plugins = python3
+lazy-apps = true
+die-on-term = true
+enable-threads = true
+processes = 1
+threads = 4
+http-auto-chunked = true
+http-chunked-input = true
+wsgi-manage-chunked-input = true
+http-raw-body = true
+rem-header = Content-Length
+add-header = Connection: close
+disable-logging = true
+wsgi-file = `+program+"\n")
+	return h.Serve(name, env, "uwsgi_python3", "--ini", ini)
+}
+
+// OriginalKeystone makes OpenStack's own Keystone on MariaDB, whose database
+// is there, and serves it. Its files are in Path("keystone").
+func (h *Host) OriginalKeystone(options string) *Service {
+	h.t.Helper()
+	dir := h.Path("keystone")
+	conf := h.Write("keystone/keystone.conf", "[DEFAULT]\nuse_stderr = true\n[database]\nconnection = "+Database("keystone")+
+		"\n[fernet_tokens]\nkey_repository = "+dir+"/fernet-keys\n[credential]\nkey_repository = "+dir+"/credential-keys\n[cache]\nenabled = false\n"+options)
+	for _, sub := range []string{"fernet-keys", "credential-keys"} {
+		h.Must("install", "-d", "-m", "700", filepath.Join(dir, sub))
+	}
+	manage := func(args ...string) { h.Must("keystone-manage", append([]string{"--config-file", conf}, args...)...) }
+	manage("db_sync")
+	manage("fernet_setup", "--keystone-user", "root", "--keystone-group", "root")
+	manage("credential_setup", "--keystone-user", "root", "--keystone-group", "root")
+	manage("bootstrap", "--bootstrap-password", adminPassword, "--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", "http://127.0.0.1:5000/v3",
+		"--bootstrap-internal-url", "http://127.0.0.1:5000/v3", "--bootstrap-admin-url", "http://127.0.0.1:5000/v3")
+	s := h.UWSGI("keystone", "5000", "/usr/bin/keystone-wsgi-public", "OS_KEYSTONE_CONFIG_DIR="+dir)
+	h.Answers("keystone", "http://127.0.0.1:5000/v3")
+	return s
+}
