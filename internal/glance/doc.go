@@ -9,7 +9,7 @@
 //
 // An image begins queued: a record without bytes. An upload makes it saving,
 // then active; one that fails, is aborted or dies makes it queued again, with
-// no bytes left.
+// no bytes left. Its locations say which stores have the bytes.
 //
 //	queued ──▶ saving ──▶ active ◀──▶ deactivated
 //	   ▲          │          │             │

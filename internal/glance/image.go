@@ -73,13 +73,13 @@ type Image struct {
 	MinRAM          int64      `bun:"min_ram"`       // MiB
 	Protected       bool       `bun:"protected"`
 	Hidden          bool       `bun:"os_hidden"`
-	Store           string     `bun:"store"` // which store has the bytes; "" is none
 	CreatedAt       time.Time  `bun:"created_at"`
 	UpdatedAt       time.Time  `bun:"updated_at"`
 	DeletedAt       *time.Time `bun:"deleted_at"`
 
 	Tags       []string           `bun:"-"` // sorted
 	Properties map[string]*string `bun:"-"` // nil is null
+	Locations  []Location         `bun:"-"` // the first is read first
 	Member     string             `bun:"-"` // the caller's project if it sees the image as a member
 }
 
@@ -98,7 +98,12 @@ func (i Image) PolicyTarget() policy.Target {
 }
 
 // HasData reports whether the image has bytes to read.
-func (i Image) HasData() bool { return i.Store != "" }
+func (i Image) HasData() bool { return len(i.Locations) > 0 }
+
+// In reports whether a store has the image's bytes.
+func (i Image) In(store string) bool {
+	return slices.ContainsFunc(i.Locations, func(l Location) bool { return l.Store == store })
+}
 
 // To checks that the image may become to, a 409 otherwise. Bytes need a disk
 // and a container format first, a 400.
@@ -110,6 +115,15 @@ func (i Image) To(to Status) error {
 		return i.formatsSet()
 	}
 	return nil
+}
+
+// Copyable checks that a store more may get the image's bytes: it is being
+// imported or has some.
+func (i Image) Copyable() error {
+	if i.Status != Importing && !i.HasData() {
+		return fault.Conflict("Only images with status active can be targeted for copying")
+	}
+	return i.formatsSet()
 }
 
 func (i Image) formatsSet() error {

@@ -9,9 +9,12 @@ import (
 // deleted, or the upload was given up as dead.
 var ErrUploadLost = errors.New("the upload does not own the image any more")
 
-// Upload is the right to give an image its bytes. An image has at most one.
+// ErrLocated is an image whose bytes the store has.
+var ErrLocated = errors.New("the store has the image")
+
+// Upload is the right to write bytes of an image. An image has at most one.
 // Its holder renews it while bytes come; who finds it expired takes it over,
-// removes what was written and makes the image queued again.
+// removes what was written and makes a saving image queued again.
 type Upload struct {
 	ImageID   string    `bun:"image_id,pk"`
 	ID        string    `bun:"id"`

@@ -53,7 +53,8 @@ func (a *API) download(c *httpapi.Call, img glance.Image, w http.ResponseWriter)
 	if img.Status == glance.Deactivated && !c.Caller.Admin {
 		return fault.Forbidden("The requested image has been deactivated. Image data download is forbidden.")
 	}
-	if err := a.mayPrefer(c, img); err != nil {
+	prefer, err := a.preferred(c, img)
+	if err != nil {
 		return err
 	}
 	if !img.HasData() {
@@ -64,7 +65,7 @@ func (a *API) download(c *httpapi.Call, img glance.Image, w http.ResponseWriter)
 	if err != nil {
 		return err
 	}
-	r, err := a.svc.Open(c.Ctx(), img, part.from)
+	r, err := a.svc.Open(c.Ctx(), img, prefer, part.from)
 	if errors.Is(err, service.ErrNoData) {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
@@ -75,22 +76,21 @@ func (a *API) download(c *httpapi.Call, img glance.Image, w http.ResponseWriter)
 	return part.send(w, r, img)
 }
 
-// mayPrefer checks the stores that the client would rather read from. All of
-// an image's bytes are in one store, so there is nothing to choose.
-func (a *API) mayPrefer(c *httpapi.Call, img glance.Image) error {
+// preferred are the stores that the client would rather read from.
+func (a *API) preferred(c *httpapi.Call, img glance.Image) ([]string, error) {
 	prefer := strings.FieldsFunc(c.Query.Get("prefer"), func(r rune) bool { return r == ',' || r == ' ' })
 	if len(prefer) == 0 {
-		return nil
+		return nil, nil
 	}
 	if err := enforce(c, "download_from_store", img.PolicyTarget()); err != nil {
-		return err
+		return nil, err
 	}
 	for _, id := range prefer {
 		if !slices.ContainsFunc(a.svc.Backends(), func(b service.Backend) bool { return b.ID == id }) {
-			return fault.BadRequest("Store '%s' is not configured.", id)
+			return nil, fault.BadRequest("Store '%s' is not configured.", id)
 		}
 	}
-	return nil
+	return prefer, nil
 }
 
 // part is the piece of an image that a client wants: bytes [from, to).

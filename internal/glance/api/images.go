@@ -258,8 +258,17 @@ func (v imageView) attributes() attributesView {
 		Checksum: some(v.Checksum), Protected: v.Protected, MinRAM: v.MinRAM, MinDisk: v.MinDisk, Owner: some(v.Owner),
 		Hidden: v.Hidden, HashAlgo: some(v.HashAlgo), HashValue: some(v.HashValue), ID: v.ID,
 		CreatedAt: isoTime(v.CreatedAt), UpdatedAt: isoTime(v.UpdatedAt), Tags: v.Tags,
-		Self: href, File: href + "/file", Schema: "/v2/schemas/image", Stores: v.Store}
+		Self: href, File: href + "/file", Schema: "/v2/schemas/image", Stores: v.stores()}
 	return view
+}
+
+// stores are those that have the image's bytes.
+func (v imageView) stores() string {
+	ids := make([]string, len(v.Locations))
+	for i, l := range v.Locations {
+		ids[i] = l.Store
+	}
+	return strings.Join(ids, ",")
 }
 
 func isoTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05Z") }

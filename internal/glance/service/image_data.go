@@ -7,13 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"math"
+	"slices"
 	"time"
 
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/format"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
-	"nacre/internal/oslo/uuid"
 )
 
 // lease is how long an upload is believed alive after its last renewal.
@@ -30,19 +31,16 @@ type Data struct {
 // Upload gives a queued image its bytes. It returns when they are durable and
 // the image is active; after an error the image is queued and has no bytes.
 func (s *Service) Upload(ctx context.Context, id string, data Data) error {
-	to := &s.backends[0]
-	if data.Store != "" {
-		to = s.backend(data.Store)
+	to, err := s.storeFor(data.Store)
+	if err != nil {
+		return err
 	}
-	if to == nil {
-		return fault.BadRequest("Unknown scheme '%s' found in URI", data.Store)
-	}
-	up := glance.Upload{ImageID: id, ID: uuid.New(), Worker: s.worker, ExpiresAt: s.clock.Now().Add(lease)}
+	up := s.claim(id)
 	s.enter(up)
 	defer s.leave(up)
 	img, err := s.store.BeginUpload(ctx, up, s.clock.Now())
 	if err != nil {
-		return missing(err, id)
+		return uploadFault(err, id)
 	}
 	s.notify(ctx, "image.prepare", img)
 	if err := s.fillImage(ctx, up, &img, to, data); err != nil {
@@ -54,7 +52,55 @@ func (s *Service) Upload(ctx context.Context, id string, data Data) error {
 	return nil
 }
 
-// fillImage takes the bytes and makes the image active, or undoes everything.
+// AddData gives one store more the bytes of an image that is being imported or
+// has bytes already, which the new ones must equal. The image's status stays.
+// It returns when the bytes are durable and the image has their location; a
+// store that has the image is success. After an error the store has nothing.
+// It may be called again after a crash; a 409 says that somebody else writes
+// bytes of the image just now.
+func (s *Service) AddData(ctx context.Context, id string, data Data) error {
+	to, err := s.storeFor(data.Store)
+	if err != nil {
+		return err
+	}
+	up := s.claim(id)
+	s.enter(up)
+	defer s.leave(up)
+	img, err := s.beginCopy(ctx, up, to)
+	if errors.Is(err, glance.ErrLocated) {
+		return nil
+	} else if err != nil {
+		return uploadFault(err, id)
+	}
+	if err := s.fillImage(ctx, up, &img, to, data); err != nil {
+		return uploadFault(err, id)
+	}
+	slog.InfoContext(ctx, "image bytes added", "image", id, "store", to.ID, "bytes", img.Size)
+	return nil
+}
+
+// CopyTo is AddData with the bytes that the image has elsewhere.
+func (s *Service) CopyTo(ctx context.Context, img glance.Image, store string) error {
+	src, err := s.Open(ctx, img, nil, 0)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	return s.AddData(ctx, img.ID, Data{Body: src, Length: img.Size, Store: store})
+}
+
+// storeFor is the store of that ID, the default one for "".
+func (s *Service) storeFor(id string) (*Backend, error) {
+	if id == "" {
+		return &s.backends[0], nil
+	}
+	if b := s.backend(id); b != nil {
+		return b, nil
+	}
+	return nil, fault.BadRequest("Unknown scheme '%s' found in URI", id)
+}
+
+// fillImage takes the bytes and gives the image their location, or undoes everything.
 func (s *Service) fillImage(ctx context.Context, up glance.Upload, img *glance.Image, to *Backend, data Data) error {
 	kept, stop := s.keep(ctx, up)
 	defer stop()
@@ -62,14 +108,12 @@ func (s *Service) fillImage(ctx context.Context, up glance.Upload, img *glance.I
 	err := s.receive(kept, up, img, to, data)
 	if err == nil {
 		committed = true
-		err = s.finish(kept, up, img)
+		err = s.finish(kept, up, img, to)
 	}
 	if err != nil {
 		s.abandon(context.WithoutCancel(ctx), up, to, committed)
-		return err
 	}
-	img.Status = glance.Active
-	return nil
+	return err
 }
 
 // receive writes, hashes and inspects the bytes, and commits them if they are
@@ -97,12 +141,14 @@ func (s *Service) receive(ctx context.Context, up glance.Upload, img *glance.Ima
 	if err != nil {
 		return errors.Join(err, out.Abort())
 	}
-	img.Store = to.ID
 	return out.Commit()
 }
 
 // describe writes down what the bytes turned out to be.
 func (s *Service) describe(ctx context.Context, img *glance.Image, d *digest) error {
+	if img.HashValue != "" {
+		return sameBytes(*img, d)
+	}
 	img.Size, img.VirtualSize = d.size, glance.None
 	img.Checksum, img.HashAlgo, img.HashValue = d.checksum(), "sha512", d.hash()
 	found := d.inspect.Result()
@@ -119,6 +165,14 @@ func (s *Service) describe(ctx context.Context, img *glance.Image, d *digest) er
 		img.VirtualSize = size
 	}
 	return err
+}
+
+// sameBytes checks bytes of an image whose hash is known.
+func sameBytes(img glance.Image, d *digest) error {
+	if img.HashAlgo != "sha512" || img.HashValue == d.hash() {
+		return nil
+	}
+	return fmt.Errorf("image %s: %d bytes hash to %s, not to %s", img.ID, d.size, d.hash(), img.HashValue)
 }
 
 // room is how many bytes an image of that owner may have, or why not length.
@@ -145,10 +199,12 @@ func (s *Service) tooLarge(size, limit int64) error {
 		"%d bytes remaining.", size, max(limit, 0))
 }
 
-// finish makes the image active, unless its owner has used up the quota by
+// finish records the location, unless its owner has used up the quota by
 // another upload meanwhile.
-func (s *Service) finish(ctx context.Context, up glance.Upload, img *glance.Image) error {
-	return s.store.FinishUpload(ctx, up, *img, s.clock.Now(), func(others int64) error {
+func (s *Service) finish(ctx context.Context, up glance.Upload, img *glance.Image, to *Backend) (err error) {
+	at := glance.Location{ID: up.ID, ImageID: img.ID, Store: to.ID, Status: glance.LocationActive,
+		Metadata: map[string]string{"store": to.ID}}
+	*img, err = s.store.FinishUpload(ctx, up, *img, at, s.clock.Now(), func(others int64) error {
 		left := int64(math.MaxInt64)
 		if s.quota > 0 {
 			left = s.quota - others
@@ -158,9 +214,10 @@ func (s *Service) finish(ctx context.Context, up glance.Upload, img *glance.Imag
 		}
 		return nil
 	})
+	return err
 }
 
-// abandon leaves the image queued and without bytes. What it cannot do, for
+// abandon leaves the image, and the store, as they were. What it cannot do, for
 // the database or the store is away, the healing loop does.
 func (s *Service) abandon(ctx context.Context, up glance.Upload, to *Backend, committed bool) {
 	ctx, cancel := context.WithTimeout(ctx, lease)
@@ -183,7 +240,7 @@ func (s *Service) uncommit(ctx context.Context, up glance.Upload, to *Backend) e
 	up.ExpiresAt = s.clock.Now().Add(lease)
 	err := s.store.RenewUpload(ctx, up)
 	if errors.Is(err, glance.ErrUploadLost) {
-		known, kerr := s.store.Known(ctx, []string{up.ImageID})
+		known, kerr := s.store.Known(ctx, to.ID, []string{up.ImageID})
 		if kerr != nil || known[up.ImageID].Status != glance.Deleted {
 			return kerr
 		}
@@ -258,6 +315,8 @@ func uploadFault(err error, id string) error {
 	var unsafe *format.Unsafe
 	var source errSource
 	switch {
+	case errors.Is(err, db.ErrDuplicate):
+		return fault.Conflict("Image status transition from saving to saving is not allowed")
 	case errors.Is(err, glance.ErrUploadLost):
 		return fault.Gone("Image %s could not be found after upload. The image may have been deleted during the "+
 			"upload, cleaning up the chunks uploaded.", id)
@@ -286,16 +345,49 @@ func unfit(why string) *fault.Fault {
 // ErrNoData is an image without bytes.
 var ErrNoData = errors.New("the image has no data")
 
-// Open reads the image's bytes from offset. ErrNoData if it has none.
-func (s *Service) Open(ctx context.Context, img glance.Image, offset int64) (io.ReadCloser, error) {
-	b := s.backend(img.Store)
+// Open reads the image's bytes from offset, from the first of its locations
+// that answers; those in the preferred stores are asked first. ErrNoData if
+// none does.
+func (s *Service) Open(ctx context.Context, img glance.Image, prefer []string, offset int64) (io.ReadCloser, error) {
+	for _, l := range inOrder(img.Locations, prefer) {
+		r, err := s.openAt(ctx, img, l, offset)
+		if err == nil {
+			return r, nil
+		}
+		slog.ErrorContext(ctx, "image bytes not read", "image", img.ID, "store", l.Store, "error", err)
+	}
+	return nil, ErrNoData
+}
+
+// inOrder puts the locations in preferred stores first, as they are preferred.
+func inOrder(locations []glance.Location, prefer []string) []glance.Location {
+	rank := func(l glance.Location) int {
+		if i := slices.Index(prefer, l.Store); i >= 0 {
+			return i
+		}
+		return len(prefer)
+	}
+	out := slices.Clone(locations)
+	slices.SortStableFunc(out, func(a, b glance.Location) int { return rank(a) - rank(b) })
+	return out
+}
+
+func (s *Service) openAt(ctx context.Context, img glance.Image, l glance.Location, offset int64) (io.ReadCloser, error) {
+	b := s.backend(l.Store)
 	if b == nil {
-		return nil, ErrNoData
+		return nil, fmt.Errorf("no store %q", l.Store)
 	}
-	r, err := b.Blobs.Open(ctx, img.ID, offset)
-	if errors.Is(err, blob.ErrNotFound) {
-		slog.ErrorContext(ctx, "image bytes are missing", "image", img.ID, "store", img.Store)
-		return nil, ErrNoData
+	return b.Blobs.Open(ctx, img.ID, offset)
+}
+
+// removeBytes removes what is the store's own. What it cannot remove now, the
+// tidying loop does.
+func (s *Service) removeBytes(ctx context.Context, l glance.Location) {
+	b := s.backend(l.Store)
+	if b == nil || !l.Own() {
+		return
 	}
-	return r, err
+	if err := b.Blobs.Delete(ctx, l.ImageID); err != nil {
+		slog.WarnContext(ctx, "image bytes not deleted yet", "image", l.ImageID, "store", b.ID, "error", err)
+	}
 }

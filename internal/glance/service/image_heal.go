@@ -40,7 +40,7 @@ func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
 		return err
 	}
 	for _, b := range s.backends {
-		if err := errors.Join(b.Blobs.Discard(ctx, dead.ImageID, dead.ID), b.Blobs.Delete(ctx, dead.ImageID)); err != nil {
+		if err := s.unwrite(ctx, b, dead); err != nil {
 			return err
 		}
 	}
@@ -48,33 +48,45 @@ func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
 	return s.store.AbortUpload(ctx, up, s.clock.Now())
 }
 
+// unwrite removes what a dead upload left in a store, while nobody else writes there.
+func (s *Service) unwrite(ctx context.Context, b Backend, dead glance.Upload) error {
+	if err := b.Blobs.Discard(ctx, dead.ImageID, dead.ID); err != nil {
+		return err
+	}
+	known, err := s.store.Known(ctx, b.ID, []string{dead.ImageID})
+	if err != nil || known[dead.ImageID].Located {
+		return err
+	}
+	return b.Blobs.Delete(ctx, dead.ImageID)
+}
+
 func (s *Service) claim(imageID string) glance.Upload {
 	return glance.Upload{ImageID: imageID, ID: uuid.New(), Worker: s.worker, ExpiresAt: s.clock.Now().Add(lease)}
 }
 
-// tidyBlobs removes what no image needs: bytes of deleted images, bytes of
-// queued ones, pieces of uploads that are over. Objects of images that the
+// tidyBlobs removes what no image needs: bytes that no location tells of and
+// pieces of uploads that are over. Objects of images that the
 // database never knew are reported and left alone, for it may be the wrong
 // database.
 func (s *Service) tidyBlobs(ctx context.Context) error {
 	var errs []error
 	for _, b := range s.backends {
-		errs = append(errs, s.tidy(ctx, b.Blobs))
+		errs = append(errs, s.tidy(ctx, b))
 	}
 	return errors.Join(errs...)
 }
 
-func (s *Service) tidy(ctx context.Context, b blob.Store) error {
+func (s *Service) tidy(ctx context.Context, b Backend) error {
 	var objects []blob.Object
 	var ids []string
-	err := b.Objects(ctx, func(o blob.Object) error {
+	err := b.Blobs.Objects(ctx, func(o blob.Object) error {
 		objects, ids = append(objects, o), append(ids, o.Image)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	known, err := s.store.Known(ctx, ids)
+	known, err := s.store.Known(ctx, b.ID, ids)
 	if err != nil {
 		return err
 	}
@@ -88,13 +100,13 @@ func (s *Service) tidy(ctx context.Context, b blob.Store) error {
 		k, ok := known[o.Image]
 		switch {
 		case o.Upload != "" && !held[o.Upload]:
-			errs = append(errs, b.Discard(ctx, o.Image, o.Upload))
-		case o.Upload != "":
+			errs = append(errs, b.Blobs.Discard(ctx, o.Image, o.Upload))
+		case o.Upload != "", k.Located, k.Uploading:
 		case !ok:
 			strangers++
 		case k.Status == glance.Deleted:
-			errs = append(errs, b.Delete(ctx, o.Image))
-		case k.Status == glance.Queued && !k.Uploading:
+			errs = append(errs, b.Blobs.Delete(ctx, o.Image))
+		default:
 			errs = append(errs, s.empty(ctx, b, o.Image))
 		}
 	}
@@ -113,15 +125,16 @@ func (s *Service) uploadIDs(ctx context.Context) (map[string]bool, error) {
 	return held, err
 }
 
-// empty removes the bytes of a queued image while nobody may upload to it.
-func (s *Service) empty(ctx context.Context, b blob.Store, imageID string) error {
+// empty removes the bytes of an image that no location tells of, while nobody
+// may write to it.
+func (s *Service) empty(ctx context.Context, b Backend, imageID string) error {
 	up := s.claim(imageID)
 	s.enter(up)
 	defer s.leave(up)
-	if err := s.store.ClaimQueued(ctx, up); errors.Is(err, glance.ErrUploadLost) {
+	if err := s.store.ClaimUnlocated(ctx, up, b.ID); errors.Is(err, glance.ErrUploadLost) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	return errors.Join(b.Delete(ctx, imageID), s.store.AbortUpload(ctx, up, s.clock.Now()))
+	return errors.Join(b.Blobs.Delete(ctx, imageID), s.store.AbortUpload(ctx, up, s.clock.Now()))
 }

@@ -135,10 +135,8 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 	if err != nil {
 		return missing(err, id)
 	}
-	if b := s.backend(was.Store); b != nil {
-		if err := b.Blobs.Delete(ctx, id); err != nil {
-			slog.WarnContext(ctx, "image bytes not deleted yet", "image", id, "store", b.ID, "error", err)
-		}
+	for _, l := range was.Locations {
+		s.removeBytes(ctx, l)
 	}
 	slog.InfoContext(ctx, "image deleted", "image", id)
 	was.Status, was.DeletedAt = glance.Deleted, &now

@@ -44,15 +44,16 @@ func (h *hand) advance(d time.Duration) {
 	h.now = h.now.Add(d)
 }
 
-// site is a database and a directory that processes come and go on.
+// site is a database and two directories that processes come and go on.
 type site struct {
-	db    *db.DB
-	dir   string
-	clock *hand
+	db     *db.DB
+	dir    string // of the store "files"
+	second string // of the store "more"
+	clock  *hand
 }
 
 func newSite(t testing.TB) *site {
-	return &site{dbtest.SQLite(t, store.Migrations), t.TempDir(), &hand{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}}
+	return &site{dbtest.SQLite(t, store.Migrations), t.TempDir(), t.TempDir(), &hand{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}}
 }
 
 // process is a service as it is after a start.
@@ -62,8 +63,12 @@ func (s *site) process(t testing.TB, worker string, config service.Config) *serv
 	if err != nil {
 		t.Fatal(err)
 	}
+	more, err := blob.NewFile(s.second)
+	if err != nil {
+		t.Fatal(err)
+	}
 	svc, err := service.New(service.Deps{Store: store.New(s.db), Worker: worker, Clock: s.clock, Config: config,
-		Backends: []service.Backend{{ID: "files", Blobs: files}}})
+		Backends: []service.Backend{{ID: "files", Blobs: files}, {ID: "more", Blobs: more}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +85,13 @@ func round(t testing.TB, svc *service.Service) {
 	}
 }
 
-// left lists every file of the store.
-func (s *site) left(t testing.TB) []string {
+// left lists every file of the store "files".
+func (s *site) left(t testing.TB) []string { return filesIn(t, s.dir) }
+
+func filesIn(t testing.TB, dir string) []string {
 	t.Helper()
 	names := []string{}
-	err := filepath.WalkDir(s.dir, func(path string, e os.DirEntry, err error) error {
+	err := filepath.WalkDir(dir, func(path string, e os.DirEntry, err error) error {
 		if err == nil && !e.IsDir() {
 			names = append(names, filepath.Base(path))
 		}
@@ -154,11 +161,11 @@ func TestUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := status(t, svc, img.ID)
-	if got.Status != glance.Active || got.Size != int64(len(data)) || got.VirtualSize != got.Size || got.Store != "files" ||
+	if got.Status != glance.Active || got.Size != int64(len(data)) || got.VirtualSize != got.Size || !got.In("files") ||
 		len(got.Checksum) != 32 || len(got.HashValue) != 128 {
 		t.Errorf("got %+v", got)
 	}
-	r, err := svc.Open(caller(t), got, 16)
+	r, err := svc.Open(caller(t), got, nil, 16)
 	if err != nil {
 		t.Fatal(err)
 	}

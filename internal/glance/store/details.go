@@ -23,9 +23,10 @@ type tag struct {
 var (
 	properties = db.Table[property]("image_properties")
 	tags       = db.Table[tag]("image_tags")
+	locations  = db.Table[glance.Location]("image_locations")
 )
 
-// readDetails fills in tags, properties and membership of rows.
+// readDetails fills in tags, properties, locations and membership of rows.
 func readDetails(ctx context.Context, on db.Q, who glance.Visible, rows []glance.Image) error {
 	at := make(map[string]*glance.Image, len(rows))
 	ids := make([]string, len(rows))
@@ -50,6 +51,13 @@ func readDetails(ctx context.Context, on db.Q, who glance.Visible, rows []glance
 		}
 		for _, t := range tagged {
 			at[t.ImageID].Tags = append(at[t.ImageID].Tags, t.Value)
+		}
+		located, err := db.All(ctx, on, locations.Select("status = 'active'").In("image_id", part).OrderBy("position", "id"))
+		if err != nil {
+			return err
+		}
+		for _, l := range located {
+			at[l.ImageID].Locations = append(at[l.ImageID].Locations, l)
 		}
 	}
 	return nil
@@ -89,6 +97,6 @@ func writeTags(ctx context.Context, tx *db.Tx, img glance.Image) error {
 
 // clone copies what a change could otherwise change in the original.
 func clone(img glance.Image) glance.Image {
-	img.Tags, img.Properties = slices.Clone(img.Tags), maps.Clone(img.Properties)
+	img.Tags, img.Properties, img.Locations = slices.Clone(img.Tags), maps.Clone(img.Properties), slices.Clone(img.Locations)
 	return img
 }

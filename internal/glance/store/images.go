@@ -76,8 +76,8 @@ func (s *Store) UpdateImage(ctx context.Context, who glance.Visible, id string, 
 	return img, err
 }
 
-// DeleteImage marks the image deleted, ends its upload and its memberships,
-// and returns it as it was. check may refuse.
+// DeleteImage marks the image deleted, ends its upload, its memberships and its
+// locations, and returns it as it was. check may refuse.
 func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, now time.Time,
 	check func(glance.Image) error) (was glance.Image, err error) {
 	err = s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
@@ -93,7 +93,7 @@ func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, 
 		if _, err := images.Update(ctx, tx, gone, "status", "deleted_at", "updated_at"); err != nil {
 			return err
 		}
-		for _, table := range []string{"image_uploads", "image_members"} {
+		for _, table := range []string{"image_uploads", "image_members", "image_locations"} {
 			if _, err := db.Exec(ctx, tx, "DELETE FROM "+table+" WHERE image_id = ?", id); err != nil {
 				return err
 			}
@@ -114,10 +114,11 @@ func one(ctx context.Context, on db.Q, who glance.Visible, q *db.Query[glance.Im
 	return rows[0], err
 }
 
-// bytesOf is how many bytes the images of owner have, without those of except.
-func bytesOf(ctx context.Context, on db.Q, owner, except string) (int64, error) {
-	sum, err := db.Scan[int64](ctx, on, `SELECT COALESCE(SUM(size), 0) FROM images
-		WHERE owner = ? AND id <> ? AND size > 0 AND deleted_at IS NULL AND status <> 'killed'`, owner, except)
+// bytesOf is how many bytes the images of owner have, in every place they have them.
+func bytesOf(ctx context.Context, on db.Q, owner string) (int64, error) {
+	sum, err := db.Scan[int64](ctx, on, `SELECT COALESCE(SUM(i.size), 0) FROM images i
+		JOIN image_locations l ON l.image_id = i.id AND l.status = 'active'
+		WHERE i.owner = ? AND i.size > 0 AND i.deleted_at IS NULL AND i.status <> 'killed'`, owner)
 	if err != nil || len(sum) == 0 {
 		return 0, err
 	}
@@ -126,7 +127,7 @@ func bytesOf(ctx context.Context, on db.Q, owner, except string) (int64, error) 
 
 // Bytes is how many bytes the owner's images have.
 func (s *Store) Bytes(ctx context.Context, owner string) (int64, error) {
-	return bytesOf(ctx, s.db, owner, "")
+	return bytesOf(ctx, s.db, owner)
 }
 
 // Known is the state of an image to those who tidy stores.
@@ -134,14 +135,16 @@ type Known struct {
 	ID        string        `bun:"id"`
 	Status    glance.Status `bun:"status"`
 	Uploading bool          `bun:"uploading"`
+	Located   bool          `bun:"located"` // the store keeps bytes of it
 }
 
-// Known tells the state of each of those images that was ever there.
-func (s *Store) Known(ctx context.Context, ids []string) (map[string]Known, error) {
+// Known tells the state, to a store, of each of those images that was ever there.
+func (s *Store) Known(ctx context.Context, storeID string, ids []string) (map[string]Known, error) {
 	out := make(map[string]Known, len(ids))
 	for part := range slices.Chunk(ids, 500) {
-		rows, err := db.Scan[Known](ctx, s.db, `SELECT i.id, i.status, u.id IS NOT NULL AS uploading
-			FROM images i LEFT JOIN image_uploads u ON u.image_id = i.id WHERE i.id IN (?)`, db.List(part))
+		rows, err := db.Scan[Known](ctx, s.db, `SELECT i.id, i.status, u.id IS NOT NULL AS uploading, EXISTS
+			(SELECT 1 FROM image_locations l WHERE l.image_id = i.id AND l.store = ? AND l.url = '') AS located
+			FROM images i LEFT JOIN image_uploads u ON u.image_id = i.id WHERE i.id IN (?)`, storeID, db.List(part))
 		if err != nil {
 			return nil, fmt.Errorf("states of images: %w", err)
 		}

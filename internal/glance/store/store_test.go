@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"nacre/internal/glance"
@@ -266,7 +268,8 @@ func TestUploads(t *testing.T) {
 			t.Errorf("renewed after it was taken: %v", err)
 		}
 		none := func(int64) error { return nil }
-		if err := s.FinishUpload(ctx, up, img, now, none); !errors.Is(err, glance.ErrUploadLost) {
+		at := glance.Location{ID: up.ID, ImageID: img.ID, Store: "files", Status: glance.LocationActive}
+		if _, err := s.FinishUpload(ctx, up, img, at, now, none); !errors.Is(err, glance.ErrUploadLost) {
 			t.Errorf("finished after it was taken: %v", err)
 		}
 		if err := s.AbortUpload(ctx, taker, now); err != nil {
@@ -279,24 +282,97 @@ func TestUploads(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begun.Size, begun.Store = 10, "files"
+		begun.Size = 10
 		full := errors.New("full")
-		if err := s.FinishUpload(ctx, up, begun, now, func(int64) error { return full }); err != full {
+		if _, err := s.FinishUpload(ctx, up, begun, at, now, func(int64) error { return full }); err != full {
 			t.Errorf("over the limit: %v", err)
 		}
-		if err := s.FinishUpload(ctx, up, begun, now, none); err != nil {
+		if _, err := s.FinishUpload(ctx, up, begun, at, now, none); err != nil {
 			t.Error(err)
 		}
-		if got, _ := s.Image(ctx, admin, img.ID); got.Status != glance.Active || got.Size != 10 {
+		if got, _ := s.Image(ctx, admin, img.ID); got.Status != glance.Active || got.Size != 10 || !got.In("files") {
 			t.Errorf("finished: %+v", got)
 		}
 		if n, err := s.Bytes(ctx, "p"); n != 10 || err != nil {
 			t.Errorf("bytes: %d, %v", n, err)
 		}
-		if err := s.ClaimQueued(ctx, taker); !errors.Is(err, glance.ErrUploadLost) {
-			t.Errorf("an active image claimed: %v", err)
+		if err := s.ClaimUnlocated(ctx, taker, "files"); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("the place of an image claimed: %v", err)
 		}
+		copies(t, s, img.ID)
 	})
+}
+
+// copies gives a second store the bytes of an image that files has, and takes the first away.
+func copies(t *testing.T, s *store.Store, id string) {
+	t.Helper()
+	ctx, up := t.Context(), glance.Upload{ImageID: id, ID: "d", Worker: "w", ExpiresAt: now}
+	if _, err := s.BeginCopy(ctx, up, "files"); !errors.Is(err, glance.ErrLocated) {
+		t.Errorf("copied to where it is: %v", err)
+	}
+	img, err := s.BeginCopy(ctx, up, "more")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.BeginCopy(ctx, glance.Upload{ImageID: id, ID: "e", ExpiresAt: now}, "more"); !errors.Is(err, db.ErrDuplicate) {
+		t.Errorf("copied twice at once: %v", err)
+	}
+	at := glance.Location{ID: up.ID, ImageID: id, Store: "more", Status: glance.LocationActive, Metadata: map[string]string{"store": "more"}}
+	others := int64(0)
+	got, err := s.FinishUpload(ctx, up, img, at, now, func(n int64) error { others = n; return nil })
+	if err != nil || got.Status != glance.Active || len(got.Locations) != 2 || got.Locations[1].Store != "more" || others != 10 {
+		t.Errorf("copied: %+v, %v; others have %d bytes", got, err, others)
+	}
+	if n, err := s.Bytes(ctx, "p"); n != 20 || err != nil {
+		t.Errorf("bytes in two places: %d, %v", n, err)
+	}
+	l, err := s.RemoveFrom(ctx, id, "files", now, func(glance.Image) error { return nil })
+	if err != nil || l.Store != "files" || !l.Own() {
+		t.Errorf("removed %+v, %v", l, err)
+	}
+	if got, _ := s.Image(ctx, admin, id); len(got.Locations) != 1 || got.Locations[0].Store != "more" || got.Locations[0].Metadata["store"] != "more" {
+		t.Errorf("left: %+v", got.Locations)
+	}
+}
+
+// TestLocationsMigrate: what an older version kept in a column of the image.
+func TestLocationsMigrate(t *testing.T) {
+	text, err := store.Migrations.ReadFile("migrations/0001_images.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := fstest.MapFS{"migrations/0001_images.sql": {Data: text}}
+	for name, url := range map[string]string{"sqlite": "sqlite://" + filepath.Join(t.TempDir(), "test.db"),
+		"postgres": dbtest.Postgres(t), "mysql": dbtest.MariaDB(t)} {
+		t.Run(name, func(t *testing.T) {
+			before, err := db.Open(t.Context(), url, old)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = before.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+				const text = `INSERT INTO images (id, name, named, owner, status, visibility, disk_format, container_format,
+					size, virtual_size, checksum, os_hash_algo, os_hash_value, min_disk, min_ram, protected, os_hidden, store,
+					created_at, updated_at) VALUES (?, '', ?, 'p', 'active', 'shared', 'raw', 'bare', 1, 1, '', '', '', 0, 0, ?, ?, ?, ?, ?)`
+				_, err := db.Exec(ctx, tx, text, "a", false, false, false, "file", now, now)
+				_, err2 := db.Exec(ctx, tx, text, "b", false, false, false, "", now, now)
+				return errors.Join(err, err2)
+			})
+			if err := errors.Join(err, before.Close()); err != nil {
+				t.Fatal(err)
+			}
+			s, err := store.Open(t.Context(), url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.DB().Close()
+			if img, err := s.Image(t.Context(), admin, "a"); err != nil || len(img.Locations) != 1 || img.Locations[0].Store != "file" || !img.Locations[0].Own() {
+				t.Errorf("with bytes: %+v, %v", img.Locations, err)
+			}
+			if img, err := s.Image(t.Context(), admin, "b"); err != nil || img.HasData() {
+				t.Errorf("without: %+v, %v", img.Locations, err)
+			}
+		})
+	}
 }
 
 func TestKnown(t *testing.T) {
@@ -305,7 +381,7 @@ func TestKnown(t *testing.T) {
 		if _, err := s.BeginUpload(t.Context(), glance.Upload{ImageID: image(1, "p").ID, ID: "a", ExpiresAt: now}, now); err != nil {
 			t.Fatal(err)
 		}
-		got, err := s.Known(t.Context(), []string{image(1, "p").ID, image(2, "p").ID, image(3, "p").ID})
+		got, err := s.Known(t.Context(), "files", []string{image(1, "p").ID, image(2, "p").ID, image(3, "p").ID})
 		if err != nil || len(got) != 2 || !got[image(1, "p").ID].Uploading || got[image(2, "p").ID].Uploading {
 			t.Errorf("got %+v, %v", got, err)
 		}

@@ -12,7 +12,8 @@ import (
 var uploads = db.Table[glance.Upload]("image_uploads")
 
 // BeginUpload makes a queued image saving and gives it to up. It returns what
-// check or glance.Image.To refuse with, db.ErrNoRow for no such image.
+// glance.Image.To refuses with, db.ErrNoRow for no such image, db.ErrDuplicate
+// if the image has an upload.
 func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time) (img glance.Image, err error) {
 	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
 		q := images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)
@@ -42,30 +43,69 @@ func (s *Store) RenewUpload(ctx context.Context, up glance.Upload) error {
 	return err
 }
 
-// FinishUpload makes the image active with the data that img describes, unless
-// check refuses for the bytes its owner has elsewhere. glance.ErrUploadLost
-// says that the image is gone or another's.
-func (s *Store) FinishUpload(ctx context.Context, up glance.Upload, img glance.Image, now time.Time,
-	check func(others int64) error) error {
-	return s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+// BeginCopy gives up an image that is importing or has bytes, so that a store
+// more can get them. glance.ErrLocated says that this one has them.
+func (s *Store) BeginCopy(ctx context.Context, up glance.Upload, storeID string) (img glance.Image, err error) {
+	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		q := images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)
+		if img, err = one(ctx, tx, glance.Visible{All: true}, q); err != nil {
+			return err
+		}
+		if img.In(storeID) {
+			return glance.ErrLocated
+		}
+		if err := img.Copyable(); err != nil {
+			return err
+		}
+		return uploads.Insert(ctx, tx, up)
+	})
+	return img, err
+}
+
+// FinishUpload adds the location of the bytes that img describes, and makes a
+// saving image active, unless check refuses for the bytes its owner has
+// elsewhere. glance.ErrUploadLost says that the image is gone or another's.
+func (s *Store) FinishUpload(ctx context.Context, up glance.Upload, img glance.Image, to glance.Location, now time.Time,
+	check func(others int64) error) (glance.Image, error) {
+	err := s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
 		if err := drop(ctx, tx, up); err != nil {
 			return err
 		}
 		if err := db.Lock(ctx, tx, "images of "+img.Owner); err != nil {
 			return err
 		}
-		others, err := bytesOf(ctx, tx, img.Owner, img.ID)
+		others, err := bytesOf(ctx, tx, img.Owner)
 		if err != nil {
 			return err
 		}
 		if err := check(others); err != nil {
 			return err
 		}
-		img.Status, img.UpdatedAt = glance.Active, now.Truncate(time.Second)
-		_, err = images.Update(ctx, tx, img, "status", "size", "virtual_size", "checksum",
-			"os_hash_algo", "os_hash_value", "store", "updated_at")
+		is, err := one(ctx, tx, glance.Visible{All: true}, images.Select("id = ?", img.ID))
+		if err != nil {
+			return err
+		}
+		if img.Status = is.Status; img.Status == glance.Saving {
+			img.Status = glance.Active
+		}
+		img.UpdatedAt = now.Truncate(time.Second)
+		if _, err := images.Update(ctx, tx, img, "status", "size", "virtual_size", "checksum",
+			"os_hash_algo", "os_hash_value", "updated_at"); err != nil {
+			return err
+		}
+		img.Locations, err = addLocation(ctx, tx, is.Locations, to)
 		return err
 	})
+	return img, err
+}
+
+// addLocation puts a location behind those that are there.
+func addLocation(ctx context.Context, tx *db.Tx, have []glance.Location, to glance.Location) ([]glance.Location, error) {
+	to.Position = 0
+	for _, l := range have {
+		to.Position = max(to.Position, l.Position+1)
+	}
+	return append(have, to), locations.Insert(ctx, tx, to)
 }
 
 // AbortUpload makes the image queued again. An upload that was lost is success.
@@ -110,16 +150,20 @@ func (s *Store) TakeUpload(ctx context.Context, seen, up glance.Upload) error {
 	return err
 }
 
-// ClaimQueued takes the upload of a queued image, so that nobody else may
-// write its bytes; glance.ErrUploadLost if it is not queued.
-func (s *Store) ClaimQueued(ctx context.Context, up glance.Upload) error {
+// ClaimUnlocated takes the upload of an image of which a store should have
+// nothing, so that nobody may write there; glance.ErrUploadLost if it should.
+func (s *Store) ClaimUnlocated(ctx context.Context, up glance.Upload, storeID string) error {
 	return s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
-		n, err := db.Exec(ctx, tx, "UPDATE images SET status = 'saving' WHERE id = ? AND status = 'queued' AND deleted_at IS NULL", up.ImageID)
-		if err == nil && n == 0 {
-			err = glance.ErrUploadLost
-		}
+		n, err := db.Count(ctx, tx, locations.Select("image_id = ?", up.ImageID).Where("store = ?", storeID))
 		if err != nil {
 			return err
+		}
+		held, err := db.Count(ctx, tx, uploads.Select("image_id = ?", up.ImageID))
+		if err != nil {
+			return err
+		}
+		if n+held > 0 {
+			return glance.ErrUploadLost
 		}
 		return uploads.Insert(ctx, tx, up)
 	})
