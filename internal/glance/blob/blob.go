@@ -15,20 +15,29 @@ var (
 	ErrExists   = errors.New("the object exists")
 	ErrFull     = errors.New("no space left")          // or a quota of the file system
 	ErrDenied   = errors.New("no permission to write") // or read-only
+	ErrInUse    = errors.New("the object is in use")   // something was cloned from it
 )
+
+// Unknown is a size that nobody told.
+const Unknown int64 = -1
 
 // Store keeps one object per image. Any method may be called again after a crash.
 type Store interface {
 	// Create begins the object of an image. Nothing of it can be read before
 	// Commit; what a writer leaves when its process dies is listed by Objects
-	// under the upload's ID.
-	Create(ctx context.Context, image, upload string) (Writer, error)
+	// under the upload's ID. size is how many bytes are announced, or Unknown;
+	// other numbers may come. ErrFull if that many do not fit.
+	Create(ctx context.Context, image, upload string, size int64) (Writer, error)
 
 	// Open reads an object from offset, in bytes, to its end. ErrNotFound if
 	// there is none. Deleting the object does not disturb the reader.
 	Open(ctx context.Context, image string, offset int64) (io.ReadCloser, error)
 
-	// Delete removes an object; an absent one is success.
+	// Size is how many bytes an object has. ErrNotFound if there is none.
+	Size(ctx context.Context, image string) (int64, error)
+
+	// Delete removes an object; an absent one is success. ErrInUse if the
+	// engine needs it for something else.
 	Delete(ctx context.Context, image string) error
 
 	// Discard removes what an upload wrote without Commit; nothing is success.
@@ -37,7 +46,25 @@ type Store interface {
 	// Objects calls each with everything the store has, until it returns an error.
 	Objects(ctx context.Context, each func(Object) error) error
 
+	// URL is where the object of an image is or would be, as those who read the
+	// engine themselves name it. It has no secret in it.
+	URL(image string) string
+
 	// Info describes the store to operators.
+	Info() Info
+}
+
+// Remote reads what others keep, by its URL. It is idempotent by nature.
+type Remote interface {
+	// Open reads from offset to the end. ErrNotFound if there is nothing.
+	Open(ctx context.Context, url string, offset int64) (io.ReadCloser, error)
+
+	// Size is how many bytes there are, or Unknown.
+	Size(ctx context.Context, url string) (int64, error)
+
+	// Schemes are what its URLs begin with: "http".
+	Schemes() []string
+
 	Info() Info
 }
 

@@ -1,6 +1,7 @@
 package blob
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -16,63 +19,192 @@ import (
 	"nacre/internal/oslo/uuid"
 )
 
-// partial is the directory, within the store's, of files not committed yet.
+// partial is the directory, within each of the store's, of files not committed yet.
 const partial = ".partial"
 
-// File keeps objects in a directory, one file per image, named by its ID.
-type File struct{ dir string }
+// FileConfig are the options of a store of files, under the original's names.
+type FileConfig struct {
+	Datadir          string   `yaml:"filesystem_store_datadir"`     // made if it does not exist
+	Datadirs         []string `yaml:"filesystem_store_datadirs"`    // several, each "path:priority"; the highest that has room is taken
+	FilePerm         int      `yaml:"filesystem_store_file_perm"`   // octal digits: 640; 0 is 600
+	ChunkSize        int      `yaml:"filesystem_store_chunk_size"`  // bytes that become a hole if all are zero; 65536 when 0
+	ThinProvisioning bool     `yaml:"filesystem_thin_provisioning"` // zeroes take no space
+}
+
+// directory is one of the places of a store of files.
+type directory struct {
+	path     string
+	priority int
+}
+
+// File keeps objects in directories, one file per image, named by its ID.
+type File struct {
+	dirs  []directory // the highest priority first
+	perm  fs.FileMode
+	chunk int
+	thin  bool
+}
 
 // NewFile is a store in dir, which is made if it does not exist.
-func NewFile(dir string) (*File, error) {
-	if err := os.MkdirAll(filepath.Join(dir, partial), 0o700); err != nil {
-		return nil, fmt.Errorf("image store: %w", err)
+func NewFile(dir string) (*File, error) { return OpenFile(FileConfig{Datadir: dir}) }
+
+// OpenFile makes the directories that do not exist.
+func OpenFile(c FileConfig) (*File, error) {
+	f := &File{perm: 0o600, chunk: 64 << 10, thin: c.ThinProvisioning}
+	if c.ChunkSize > 0 {
+		f.chunk = c.ChunkSize
 	}
-	return &File{dir}, nil
+	var err error
+	if f.dirs, err = c.directories(); err != nil {
+		return nil, err
+	}
+	if c.FilePerm != 0 {
+		perm, err := strconv.ParseUint(strconv.Itoa(c.FilePerm), 8, 9)
+		if err != nil || perm&0o400 == 0 {
+			return nil, fmt.Errorf("filesystem_store_file_perm: %d would hide images from the service itself", c.FilePerm)
+		}
+		f.perm = fs.FileMode(perm)
+	}
+	for _, d := range f.dirs {
+		if err := f.prepare(d.path); err != nil {
+			return nil, fmt.Errorf("image store: %w", err)
+		}
+	}
+	return f, nil
+}
+
+// prepare makes a directory, and lets those through who may read its files.
+func (f *File) prepare(dir string) error {
+	if err := os.MkdirAll(filepath.Join(dir, partial), 0o700); err != nil {
+		return err
+	}
+	through := f.perm & 0o044 >> 2
+	if through == 0 {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|through)
+}
+
+func (c FileConfig) directories() ([]directory, error) {
+	if (c.Datadir == "") == (len(c.Datadirs) == 0) {
+		return nil, errors.New("image store: either filesystem_store_datadir or filesystem_store_datadirs is needed")
+	}
+	if c.Datadir != "" {
+		return []directory{{path: filepath.Clean(c.Datadir)}}, nil
+	}
+	var dirs []directory
+	for _, text := range c.Datadirs {
+		path, digits, found := text, "", false
+		if i := strings.LastIndex(text, ":"); i >= 0 {
+			path, digits, found = text[:i], strings.TrimSpace(text[i+1:]), true
+		}
+		d := directory{path: filepath.Clean(strings.TrimSpace(path))}
+		var err error
+		if found && digits != "" {
+			d.priority, err = strconv.Atoi(digits)
+		}
+		if err != nil || strings.TrimSpace(path) == "" {
+			return nil, fmt.Errorf("filesystem_store_datadirs: %q is no directory and priority", text)
+		}
+		if slices.ContainsFunc(dirs, func(o directory) bool { return o.path == d.path }) {
+			return nil, fmt.Errorf("filesystem_store_datadirs: %s is there twice", d.path)
+		}
+		dirs = append(dirs, d)
+	}
+	slices.SortStableFunc(dirs, func(a, b directory) int { return b.priority - a.priority })
+	return dirs, nil
 }
 
 // Info implements Store.
 func (f *File) Info() Info {
 	return Info{Type: "file", Properties: map[string]any{
-		"data_dir": f.dir, "chunk_size": 65536, "thin_provisioning": false}}
+		"data_dir": f.dirs[0].path, "chunk_size": f.chunk, "thin_provisioning": f.thin}}
 }
 
-// path is the file of an image. An ID that is none could be a path elsewhere.
-func (f *File) path(image string) (string, error) {
-	if !uuid.Valid(image) {
-		return "", fmt.Errorf("image store: %q is no image ID", image)
+// URL implements Store.
+func (f *File) URL(image string) string {
+	at := f.find(image)
+	if at == "" {
+		at = filepath.Join(f.dirs[0].path, image)
 	}
-	return filepath.Join(f.dir, image), nil
+	return "file://" + at
 }
 
-func (f *File) partialPath(image, upload string) (string, error) {
-	if !uuid.Valid(image) || !uuid.Valid(upload) {
-		return "", fmt.Errorf("image store: %q or %q is no ID", image, upload)
+// find is the file of an image, or "".
+func (f *File) find(image string) string {
+	for _, d := range f.dirs {
+		path := filepath.Join(d.path, image)
+		if _, err := os.Lstat(path); err == nil {
+			return path
+		}
 	}
-	return filepath.Join(f.dir, partial, image+"."+upload), nil
+	return ""
+}
+
+// valid refuses what is no ID and could be a path elsewhere.
+func valid(ids ...string) error {
+	for _, id := range ids {
+		if !uuid.Valid(id) {
+			return fmt.Errorf("image store: %q is no ID", id)
+		}
+	}
+	return nil
+}
+
+// place is the directory for so many bytes: the first priority with room, and
+// there the one with the most. What the file system keeps for root is no room.
+func (f *File) place(size int64) (string, error) {
+	best, most := "", int64(-1)
+	for i, d := range f.dirs {
+		if best != "" && d.priority != f.dirs[i-1].priority {
+			break
+		}
+		var st unix.Statfs_t
+		if err := unix.Statfs(d.path, &st); err != nil {
+			return "", kindOf(err)
+		}
+		if room := int64(st.Bavail) * st.Bsize; room >= max(size, 1) && room > most {
+			best, most = d.path, room
+		}
+	}
+	if best == "" {
+		return "", fmt.Errorf("%w: no directory has %d bytes", ErrFull, size)
+	}
+	return best, nil
 }
 
 // Create implements Store.
-func (f *File) Create(_ context.Context, image, upload string) (Writer, error) {
-	final, err := f.path(image)
+func (f *File) Create(_ context.Context, image, upload string, size int64) (Writer, error) {
+	if err := valid(image, upload); err != nil {
+		return nil, err
+	}
+	if f.thin {
+		size = Unknown // how many of them are zeroes nobody told
+	}
+	dir, err := f.place(size)
 	if err != nil {
 		return nil, err
 	}
-	path, err := f.partialPath(image, upload)
-	if err != nil {
-		return nil, err
-	}
+	path := filepath.Join(dir, partial, image+"."+upload)
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, kindOf(err)
 	}
-	return &fileWriter{file: file, path: path, final: final}, nil
+	return &fileWriter{of: f, file: file, path: path, final: filepath.Join(dir, image)}, nil
 }
 
 // Open implements Store.
 func (f *File) Open(_ context.Context, image string, offset int64) (io.ReadCloser, error) {
-	path, err := f.path(image)
-	if err != nil {
+	if err := valid(image); err != nil {
 		return nil, err
+	}
+	path := f.find(image)
+	if path == "" {
+		return nil, ErrNotFound
 	}
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,22 +219,42 @@ func (f *File) Open(_ context.Context, image string, offset int64) (io.ReadClose
 	return file, nil
 }
 
+// Size implements Store.
+func (f *File) Size(_ context.Context, image string) (int64, error) {
+	if err := valid(image); err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(f.find(image))
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, ErrNotFound
+	} else if err != nil {
+		return 0, fmt.Errorf("image store: %w", err)
+	}
+	return info.Size(), nil
+}
+
 // Delete implements Store.
 func (f *File) Delete(_ context.Context, image string) error {
-	path, err := f.path(image)
-	if err != nil {
+	if err := valid(image); err != nil {
 		return err
 	}
-	return remove(path)
+	var errs []error
+	for _, d := range f.dirs {
+		errs = append(errs, remove(filepath.Join(d.path, image)))
+	}
+	return errors.Join(errs...)
 }
 
 // Discard implements Store.
 func (f *File) Discard(_ context.Context, image, upload string) error {
-	path, err := f.partialPath(image, upload)
-	if err != nil {
+	if err := valid(image, upload); err != nil {
 		return err
 	}
-	return remove(path)
+	var errs []error
+	for _, d := range f.dirs {
+		errs = append(errs, remove(filepath.Join(d.path, partial, image+"."+upload)))
+	}
+	return errors.Join(errs...)
 }
 
 func remove(path string) error {
@@ -114,18 +266,20 @@ func remove(path string) error {
 
 // Objects implements Store. Files that are not named as images are nobody's.
 func (f *File) Objects(ctx context.Context, each func(Object) error) error {
-	for _, dir := range []string{filepath.Join(f.dir, partial), f.dir} {
-		entries, err := os.ReadDir(dir)
-		if err != nil {
-			return fmt.Errorf("image store: %w", err)
-		}
-		for _, e := range entries {
-			o, ok := object(e, dir != f.dir)
-			if !ok {
-				continue
+	for _, d := range f.dirs {
+		for _, dir := range []string{filepath.Join(d.path, partial), d.path} {
+			entries, err := os.ReadDir(dir)
+			if err != nil {
+				return fmt.Errorf("image store: %w", err)
 			}
-			if err := errors.Join(ctx.Err(), each(o)); err != nil {
-				return err
+			for _, e := range entries {
+				o, ok := object(e, dir != d.path)
+				if !ok {
+					continue
+				}
+				if err := errors.Join(ctx.Err(), each(o)); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -143,6 +297,7 @@ func object(e fs.DirEntry, unfinished bool) (Object, bool) {
 
 // fileWriter writes a partial file that Commit gives its name.
 type fileWriter struct {
+	of          *File
 	file        *os.File
 	path, final string
 
@@ -154,9 +309,13 @@ const stride = 8 << 20
 
 // Write has the disk begin at once with what it will have to keep, so that
 // Commit need not wait for all of it. Systems that cannot do so wait.
-func (w *fileWriter) Write(p []byte) (int, error) {
-	n, err := w.file.Write(p)
-	w.size += int64(n)
+func (w *fileWriter) Write(p []byte) (n int, err error) {
+	if w.of.thin {
+		n, err = w.writeThin(p)
+	} else {
+		n, err = w.file.Write(p)
+		w.size += int64(n)
+	}
 	if w.size-w.begun >= stride {
 		_ = unix.SyncFileRange(int(w.file.Fd()), w.begun, w.size-w.begun, unix.SYNC_FILE_RANGE_WRITE)
 		w.begun = w.size
@@ -164,10 +323,34 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 	return n, kindOf(err)
 }
 
+// writeThin leaves holes where chunks are zeroes; Commit gives the file its size.
+func (w *fileWriter) writeThin(p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		chunk := p[n:min(len(p), n+w.of.chunk-int(w.size%int64(w.of.chunk)))]
+		m := len(chunk)
+		if !zeroes(chunk) {
+			m, err = w.file.WriteAt(chunk, w.size)
+		}
+		n += m
+		w.size += int64(m)
+	}
+	return n, err
+}
+
+// zeroes compares the bytes with themselves, one further.
+func zeroes(p []byte) bool { return len(p) == 0 || p[0] == 0 && bytes.Equal(p[1:], p[:len(p)-1]) }
+
 // Commit syncs the bytes before the name, and the name before it returns. A
 // link, unlike a rename, never replaces an object that is there.
 func (w *fileWriter) Commit() error {
-	err := errors.Join(w.file.Sync(), w.file.Close())
+	var err error
+	if w.of.thin {
+		err = w.file.Truncate(w.size)
+	}
+	if err == nil && w.of.perm != 0o600 {
+		err = w.file.Chmod(w.of.perm)
+	}
+	err = errors.Join(err, w.file.Sync(), w.file.Close())
 	if err == nil {
 		err = w.name()
 	}
@@ -175,6 +358,9 @@ func (w *fileWriter) Commit() error {
 }
 
 func (w *fileWriter) name() error {
+	if w.of.find(filepath.Base(w.final)) != "" {
+		return fs.ErrExist // in whichever directory
+	}
 	if err := os.Link(w.path, w.final); err != nil {
 		return err
 	}

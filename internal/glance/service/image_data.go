@@ -123,7 +123,7 @@ func (s *Service) receive(ctx context.Context, up glance.Upload, img *glance.Ima
 	if err != nil {
 		return err
 	}
-	out, err := to.Blobs.Create(ctx, img.ID, up.ID)
+	out, err := to.Blobs.Create(ctx, img.ID, up.ID, data.Length)
 	if err != nil {
 		return err
 	}

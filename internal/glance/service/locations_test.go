@@ -140,7 +140,7 @@ func killCopy(t *testing.T, s *site, img glance.Image, committed bool) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := files.Create(t.Context(), img.ID, up.ID)
+	w, err := files.Create(t.Context(), img.ID, up.ID, blob.Unknown)
 	if err != nil {
 		t.Fatal(err)
 	}

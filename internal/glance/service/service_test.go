@@ -405,7 +405,7 @@ func kill(t *testing.T, s *site, id string) glance.Upload {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := files.Create(t.Context(), id, up.ID)
+	w, err := files.Create(t.Context(), id, up.ID, blob.Unknown)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"testing"
 
 	"nacre/internal/glance/blob"
@@ -22,6 +24,8 @@ func Run(t *testing.T, open func(t *testing.T) blob.Store) {
 		"left behind":     leftBehind,
 		"read and delete": readWhileDeleted,
 		"hostile names":   hostileNames,
+		"empty":           empty,
+		"many pieces":     manyPieces,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, open(t)) })
 	}
@@ -37,7 +41,7 @@ func put(t *testing.T, s blob.Store, image string, data []byte) {
 
 func begin(t *testing.T, s blob.Store, image, upload string, data []byte) blob.Writer {
 	t.Helper()
-	w, err := s.Create(t.Context(), image, upload)
+	w, err := s.Create(t.Context(), image, upload, int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,6 +79,9 @@ func absent(t *testing.T, s blob.Store, image string) {
 	if _, err := s.Open(t.Context(), image, 0); !errors.Is(err, blob.ErrNotFound) {
 		t.Errorf("open: %v, want ErrNotFound", err)
 	}
+	if _, err := s.Size(t.Context(), image); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("size: %v, want ErrNotFound", err)
+	}
 }
 
 func writeAndRead(t *testing.T, s blob.Store) {
@@ -85,6 +92,12 @@ func writeAndRead(t *testing.T, s blob.Store) {
 	}
 	if got := read(t, s, image, 299995); string(got) != "56789" {
 		t.Errorf("from an offset: %q", got)
+	}
+	if n, err := s.Size(t.Context(), image); n != 300000 || err != nil {
+		t.Errorf("size %d, %v", n, err)
+	}
+	if at := s.URL(image); !strings.Contains(at, "://") || !strings.Contains(at, image) {
+		t.Errorf("it is at %q", at)
 	}
 	if got := objects(t, s); len(got) != 1 || got[0].Image != image || got[0].Upload != "" || got[0].Size != 300000 {
 		t.Errorf("objects: %+v", got)
@@ -171,7 +184,7 @@ func readWhileDeleted(t *testing.T, s blob.Store) {
 
 func hostileNames(t *testing.T, s blob.Store) {
 	for _, name := range []string{"", "..", "../../etc/passwd", "a/b", uuid.New() + "/.."} {
-		if _, err := s.Create(t.Context(), name, uuid.New()); err == nil {
+		if _, err := s.Create(t.Context(), name, uuid.New(), 1); err == nil {
 			t.Errorf("%q was created", name)
 		}
 		if _, err := s.Open(t.Context(), name, 0); err == nil {
@@ -180,5 +193,58 @@ func hostileNames(t *testing.T, s blob.Store) {
 		if err := s.Delete(t.Context(), name); err == nil {
 			t.Errorf("%q was deleted", name)
 		}
+	}
+}
+
+func empty(t *testing.T, s blob.Store) {
+	image := uuid.New()
+	w, err := s.Create(t.Context(), image, uuid.New(), blob.Unknown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, s, image, 0); len(got) != 0 {
+		t.Errorf("read %d bytes", len(got))
+	}
+	if got := objects(t, s); len(got) != 1 || got[0].Image != image || got[0].Size != 0 {
+		t.Errorf("objects: %+v", got)
+	}
+}
+
+// manyPieces is more than any engine takes in one go, with a hole in it, from
+// a client that did not say how much would come.
+func manyPieces(t *testing.T, s blob.Store) {
+	image, all := uuid.New(), make([]byte, 23<<20+17)
+	for i := range all[:9<<20] {
+		all[i] = byte(i*7 + i>>11)
+	}
+	copy(all[len(all)-17:], "the very last end")
+	w, err := s.Create(t.Context(), image, uuid.New(), blob.Unknown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for piece := range slices.Chunk(all, 512<<10) {
+		if _, err := w.Write(piece); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	for _, from := range []int{0, 7 << 20, 22<<20 + 5, len(all) - 3} {
+		if got := read(t, s, image, int64(from)); !bytes.Equal(got, all[from:]) {
+			t.Errorf("from %d: %d bytes, want %d", from, len(got), len(all)-from)
+		}
+	}
+	if got := objects(t, s); len(got) != 1 || got[0].Image != image || got[0].Upload != "" || got[0].Size != int64(len(all)) {
+		t.Errorf("objects: %+v", got)
+	}
+	if err := s.Delete(t.Context(), image); err != nil {
+		t.Error(err)
+	}
+	if got := objects(t, s); len(got) != 0 {
+		t.Errorf("left: %+v", got)
 	}
 }
