@@ -6,8 +6,12 @@ package blob
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"strings"
 	"time"
+
+	"nacre/internal/oslo/uuid"
 )
 
 var (
@@ -93,4 +97,21 @@ type Object struct {
 type Info struct {
 	Type       string         // "file"
 	Properties map[string]any // what GET /v2/info/stores/detail tells
+}
+
+// Valid refuses an image's or an upload's ID that is none: it could be a path,
+// a pattern or an option to the engine.
+func Valid(ids ...string) error {
+	for _, id := range ids {
+		if !uuid.Valid(id) {
+			return fmt.Errorf("image store: %q is no ID", id)
+		}
+	}
+	return nil
+}
+
+// Split reads the name of a piece, "image.upload", or of an object, "image".
+func Split(name string) (image, upload string, ok bool) {
+	image, upload, piece := strings.Cut(name, ".")
+	return image, upload, uuid.Valid(image) && (!piece || uuid.Valid(upload))
 }

@@ -145,16 +145,6 @@ func (f *File) find(image string) string {
 	return ""
 }
 
-// valid refuses what is no ID and could be a path elsewhere.
-func valid(ids ...string) error {
-	for _, id := range ids {
-		if !uuid.Valid(id) {
-			return fmt.Errorf("image store: %q is no ID", id)
-		}
-	}
-	return nil
-}
-
 // place is the directory for so many bytes: the first priority with room, and
 // there the one with the most. What the file system keeps for root is no room.
 func (f *File) place(size int64) (string, error) {
@@ -179,7 +169,7 @@ func (f *File) place(size int64) (string, error) {
 
 // Create implements Store.
 func (f *File) Create(_ context.Context, image, upload string, size int64) (Writer, error) {
-	if err := valid(image, upload); err != nil {
+	if err := Valid(image, upload); err != nil {
 		return nil, err
 	}
 	if f.thin {
@@ -199,7 +189,7 @@ func (f *File) Create(_ context.Context, image, upload string, size int64) (Writ
 
 // Open implements Store.
 func (f *File) Open(_ context.Context, image string, offset int64) (io.ReadCloser, error) {
-	if err := valid(image); err != nil {
+	if err := Valid(image); err != nil {
 		return nil, err
 	}
 	path := f.find(image)
@@ -221,7 +211,7 @@ func (f *File) Open(_ context.Context, image string, offset int64) (io.ReadClose
 
 // Size implements Store.
 func (f *File) Size(_ context.Context, image string) (int64, error) {
-	if err := valid(image); err != nil {
+	if err := Valid(image); err != nil {
 		return 0, err
 	}
 	info, err := os.Stat(f.find(image))
@@ -235,7 +225,7 @@ func (f *File) Size(_ context.Context, image string) (int64, error) {
 
 // Delete implements Store.
 func (f *File) Delete(_ context.Context, image string) error {
-	if err := valid(image); err != nil {
+	if err := Valid(image); err != nil {
 		return err
 	}
 	var errs []error
@@ -247,7 +237,7 @@ func (f *File) Delete(_ context.Context, image string) error {
 
 // Discard implements Store.
 func (f *File) Discard(_ context.Context, image, upload string) error {
-	if err := valid(image, upload); err != nil {
+	if err := Valid(image, upload); err != nil {
 		return err
 	}
 	var errs []error
