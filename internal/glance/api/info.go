@@ -40,9 +40,11 @@ func showUsage(*httpapi.Call) (usageView, error) { return usageView{map[string]a
 type storeView struct {
 	ID          string         `json:"id"`
 	Description string         `json:"description,omitempty"`
-	Default     string         `json:"default,omitempty"` // "true" or left out
+	Default     string         `json:"default,omitempty"`   // "true" or left out
+	ReadOnly    string         `json:"read-only,omitempty"` // "true" or left out
 	Type        string         `json:"type,omitempty"`
-	Properties  map[string]any `json:"properties,omitempty"`
+	Properties  map[string]any `json:"properties,omitzero"`
+	Weight      *int           `json:"weight,omitempty"`
 }
 
 type storesView struct {
@@ -56,6 +58,9 @@ func (a *API) listStores(*httpapi.Call) (storesView, error) {
 		if i == 0 {
 			s.Default = "true"
 		}
+		if b.ReadOnly() {
+			s.ReadOnly = "true"
+		}
 		v.Stores = append(v.Stores, s)
 	}
 	return v, nil
@@ -64,8 +69,8 @@ func (a *API) listStores(*httpapi.Call) (storesView, error) {
 func (a *API) listStoresDetail(c *httpapi.Call) (storesView, error) {
 	v, err := a.listStores(c)
 	for i, b := range a.svc.Backends() {
-		info := b.Blobs.Info()
-		v.Stores[i].Type, v.Stores[i].Properties = info.Type, info.Properties
+		info := b.Info()
+		v.Stores[i].Type, v.Stores[i].Properties, v.Stores[i].Weight = info.Type, info.Properties, &b.Weight
 	}
 	return v, err
 }

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,17 +88,6 @@ func (s *Service) CopyTo(ctx context.Context, img glance.Image, store string) er
 	}
 	defer src.Close()
 	return s.AddData(ctx, img.ID, Data{Body: src, Length: img.Size, Store: store})
-}
-
-// storeFor is the store of that ID, the default one for "".
-func (s *Service) storeFor(id string) (*Backend, error) {
-	if id == "" {
-		return &s.backends[0], nil
-	}
-	if b := s.backend(id); b != nil {
-		return b, nil
-	}
-	return nil, fault.BadRequest("Unknown scheme '%s' found in URI", id)
 }
 
 // fillImage takes the bytes and gives the image their location, or undoes everything.
@@ -349,7 +339,7 @@ var ErrNoData = errors.New("the image has no data")
 // that answers; those in the preferred stores are asked first. ErrNoData if
 // none does.
 func (s *Service) Open(ctx context.Context, img glance.Image, prefer []string, offset int64) (io.ReadCloser, error) {
-	for _, l := range inOrder(img.Locations, prefer) {
+	for _, l := range s.inOrder(img.Locations, prefer) {
 		r, err := s.openAt(ctx, img, l, offset)
 		if err == nil {
 			return r, nil
@@ -359,32 +349,46 @@ func (s *Service) Open(ctx context.Context, img glance.Image, prefer []string, o
 	return nil, ErrNoData
 }
 
-// inOrder puts the locations in preferred stores first, as they are preferred.
-func inOrder(locations []glance.Location, prefer []string) []glance.Location {
-	rank := func(l glance.Location) int {
-		if i := slices.Index(prefer, l.Store); i >= 0 {
-			return i
+// inOrder puts the locations in preferred stores first, as they are preferred,
+// and the others behind them by the weight of their stores.
+func (s *Service) inOrder(locations []glance.Location, prefer []string) []glance.Location {
+	rank := func(l glance.Location) (int, int) {
+		weight := 0
+		if b := s.backend(l.Store); b != nil {
+			weight = b.Weight
 		}
-		return len(prefer)
+		if i := slices.Index(prefer, l.Store); i >= 0 {
+			return i, weight
+		}
+		return len(prefer), weight
 	}
 	out := slices.Clone(locations)
-	slices.SortStableFunc(out, func(a, b glance.Location) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(out, func(a, b glance.Location) int {
+		preferA, weightA := rank(a)
+		preferB, weightB := rank(b)
+		return cmp.Or(preferA-preferB, weightB-weightA)
+	})
 	return out
 }
 
 func (s *Service) openAt(ctx context.Context, img glance.Image, l glance.Location, offset int64) (io.ReadCloser, error) {
 	b := s.backend(l.Store)
-	if b == nil {
+	switch {
+	case b == nil:
 		return nil, fmt.Errorf("no store %q", l.Store)
+	case l.Own() && b.Blobs != nil:
+		return b.Blobs.Open(ctx, img.ID, offset)
+	case !l.Own() && b.Remote != nil:
+		return b.Remote.Open(ctx, l.URL, offset)
 	}
-	return b.Blobs.Open(ctx, img.ID, offset)
+	return nil, fmt.Errorf("the store %q does not read %q", l.Store, l.URL)
 }
 
 // removeBytes removes what is the store's own. What it cannot remove now, the
 // tidying loop does.
 func (s *Service) removeBytes(ctx context.Context, l glance.Location) {
 	b := s.backend(l.Store)
-	if b == nil || !l.Own() {
+	if b == nil || b.Blobs == nil || !l.Own() {
 		return
 	}
 	if err := b.Blobs.Delete(ctx, l.ImageID); err != nil {

@@ -39,7 +39,7 @@ func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
 	} else if err != nil {
 		return err
 	}
-	for _, b := range s.backends {
+	for _, b := range s.keepers() {
 		if err := s.unwrite(ctx, b, dead); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (s *Service) claim(imageID string) glance.Upload {
 // database.
 func (s *Service) tidyBlobs(ctx context.Context) error {
 	var errs []error
-	for _, b := range s.backends {
+	for _, b := range s.keepers() {
 		errs = append(errs, s.tidy(ctx, b))
 	}
 	return errors.Join(errs...)

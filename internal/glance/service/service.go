@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"nacre/internal/glance"
-	"nacre/internal/glance/blob"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
@@ -22,13 +21,6 @@ import (
 // Notifier publishes events; a messaging.Bus is one.
 type Notifier interface {
 	Notify(ctx context.Context, e messaging.Event) error
-}
-
-// Backend is a store of image bytes under its name.
-type Backend struct {
-	ID          string
-	Description string
-	Blobs       blob.Store
 }
 
 // Deps is what the service needs.
@@ -60,8 +52,8 @@ func New(d Deps) (*Service, error) {
 	if err := d.Config.Check(); err != nil {
 		return nil, fmt.Errorf("glance: %w", err)
 	}
-	if len(d.Backends) == 0 || d.Worker == "" {
-		return nil, fmt.Errorf("glance: a store and a worker name are needed")
+	if len(d.Backends) == 0 || d.Backends[0].Blobs == nil || d.Worker == "" {
+		return nil, fmt.Errorf("glance: a store that can be written to and a worker name are needed")
 	}
 	quota, err := parseSize(d.Config.UserStorageQuota)
 	if err != nil {
@@ -77,9 +69,6 @@ func New(d Deps) (*Service, error) {
 // Config is what the service was configured with.
 func (s *Service) Config() Config { return s.config }
 
-// Backends are the stores, the default one first.
-func (s *Service) Backends() []Backend { return s.backends }
-
 // Loops heal what crashes leave.
 func (s *Service) Loops() []loop.Loop {
 	return []loop.Loop{
@@ -92,15 +81,6 @@ func (s *Service) Loops() []loop.Loop {
 func seenBy(ctx context.Context) glance.Visible {
 	caller := auth.Caller(ctx)
 	return glance.Visible{All: caller.Admin, Project: caller.ProjectID}
-}
-
-func (s *Service) backend(id string) *Backend {
-	for i := range s.backends {
-		if s.backends[i].ID == id {
-			return &s.backends[i]
-		}
-	}
-	return nil
 }
 
 // Ping reports whether the database answers.

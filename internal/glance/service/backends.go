@@ -1,0 +1,74 @@
+package service
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"nacre/internal/glance/blob"
+	"nacre/internal/oslo/fault"
+)
+
+// Backend is a store of image bytes under its name. It keeps objects of its
+// own, or reads what is at URLs.
+type Backend struct {
+	ID          string
+	Description string
+	Weight      int         // the heaviest of an image's stores is read from
+	Blobs       blob.Store  // nil: nothing is ever written
+	Remote      blob.Remote // nil: no URLs are read
+}
+
+// Info describes the store to operators.
+func (b Backend) Info() blob.Info {
+	if b.Blobs != nil {
+		return b.Blobs.Info()
+	}
+	return b.Remote.Info()
+}
+
+// ReadOnly reports whether images come there by their location only.
+func (b Backend) ReadOnly() bool { return b.Blobs == nil }
+
+// Backends are the stores, the default one first.
+func (s *Service) Backends() []Backend { return s.backends }
+
+func (s *Service) backend(id string) *Backend {
+	for i := range s.backends {
+		if s.backends[i].ID == id {
+			return &s.backends[i]
+		}
+	}
+	return nil
+}
+
+// storeFor is the store of that ID, the default one for "", to be written to.
+func (s *Service) storeFor(id string) (*Backend, error) {
+	b := &s.backends[0]
+	if id != "" {
+		b = s.backend(id)
+	}
+	switch {
+	case b == nil:
+		return nil, fault.BadRequest("Unknown scheme '%s' found in URI", id)
+	case b.ReadOnly():
+		return nil, fault.New(http.StatusGone, "Error in store configuration. Adding images to store is disabled.")
+	}
+	return b, nil
+}
+
+// keepers are the stores that have objects of their own.
+func (s *Service) keepers() []Backend {
+	return slices.DeleteFunc(slices.Clone(s.backends), Backend.ReadOnly)
+}
+
+// readerOf is the store that reads a URL of somebody else's, or nil.
+func (s *Service) readerOf(url string) *Backend {
+	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
+	for i, b := range s.backends {
+		if b.Remote != nil && slices.Contains(b.Remote.Schemes(), scheme) {
+			return &s.backends[i]
+		}
+	}
+	return nil
+}
