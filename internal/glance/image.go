@@ -111,7 +111,7 @@ func (i Image) To(to Status) error {
 	if !slices.Contains(next[i.Status], to) {
 		return fault.Conflict("Image status transition from %s to %s is not allowed", i.Status, to)
 	}
-	if to == Saving {
+	if to == Saving || i.Status == Queued && to == Active {
 		return i.formatsSet()
 	}
 	return nil

@@ -32,7 +32,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 
 // bodiless refuses a body where none is expected: what it asks for would be dropped.
 func bodiless(c *httpapi.Call) error {
-	reads := c.Route.Method == http.MethodPatch || c.Route.Path == "/images" || strings.HasPrefix(c.Route.Path, "/images/{image_id}/members") &&
+	reads := c.Route.Method == http.MethodPatch || c.Route.Path == "/images" || c.Route.Path == "/images/{image_id}/locations" || strings.HasPrefix(c.Route.Path, "/images/{image_id}/members") &&
 		(c.Route.Method == http.MethodPost || c.Route.Method == http.MethodPut)
 	if len(c.Body) > 0 && !reads {
 		return fault.BadRequest("A body is not expected with this request.")
@@ -43,7 +43,7 @@ func bodiless(c *httpapi.Call) error {
 func (a *API) routes() httpapi.Table {
 	var all httpapi.Table
 	for _, t := range []httpapi.Table{a.imageRoutes(), a.dataRoutes(), a.tagRoutes(), a.memberRoutes(),
-		a.schemaRoutes(), a.infoRoutes()} {
+		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes()} {
 		all = append(all, t...)
 	}
 	return all
@@ -76,6 +76,8 @@ var baseRules = []policy.Rule{
 		Scope: scope, Description: "Communitize given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
 	{Name: "set_image_location", Check: ownImage,
 		Scope: scope, Description: "Sets location URI to given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "get_image_location", Check: "rule:context_is_admin or (role:reader and project_id:%(project_id)s)",
+		Scope: scope, Description: "Reads the location of the image", Operations: []string{"GET /v2/images/{image_id}"}},
 	{Name: "delete_image_location", Check: "rule:context_is_admin",
 		Scope: scope, Description: "Deletes the location of given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
 	{Name: "download_from_store", Check: "rule:context_is_admin or (role:member and " + seenImage + ")",

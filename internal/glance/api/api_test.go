@@ -17,6 +17,7 @@ import (
 
 	"nacre/internal/glance/api"
 	"nacre/internal/glance/blob"
+	"nacre/internal/glance/blob/web"
 	"nacre/internal/glance/service"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
@@ -68,6 +69,7 @@ type cloud struct {
 	svc *service.Service
 	api http.Handler
 	dir string // of the image files
+	web string // URL of a web server that has 10 bytes at /image
 }
 
 func start(t testing.TB, config service.Config) *cloud {
@@ -77,8 +79,24 @@ func start(t testing.TB, config service.Config) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
+	more, err := blob.NewFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.ServeContent(w, r, "image", time.Time{}, strings.NewReader("0123456789"))
+	}))
+	t.Cleanup(at.Close)
+	remote, err := web.New(web.Config{AllowedNetworks: []string{"127.0.0.0/8"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backends := []service.Backend{{ID: "files", Blobs: files}, {ID: "more", Blobs: more, Weight: 7}, {ID: "web", Remote: remote}}
+	if !config.ShowMultipleLocations && !config.ShowImageDirectURL {
+		backends = backends[:1] // as the recorded cloud has
+	}
 	svc, err := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Worker: "test", Config: config,
-		Backends: []service.Backend{{ID: "files", Blobs: files}}, Clock: &ticking{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}})
+		Backends: backends, Clock: &ticking{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +104,7 @@ func start(t testing.TB, config service.Config) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &cloud{svc, a, dir}
+	return &cloud{svc, a, dir, at.URL}
 }
 
 type answer struct {

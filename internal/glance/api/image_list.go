@@ -59,7 +59,7 @@ func (a *API) listImages(c *httpapi.Call) (imagesView, error) {
 	}
 	for _, img := range images {
 		if c.Allowed("get_image", img.PolicyTarget()) {
-			view.Images = append(view.Images, imageView{img})
+			view.Images = append(view.Images, a.view(img))
 		}
 	}
 	if n := len(view.Images); n > 0 && len(images) == page.Limit {

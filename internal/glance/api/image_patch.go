@@ -37,29 +37,49 @@ func (a *API) updateImage(c *httpapi.Call, img glance.Image) (imageView, error) 
 	}
 	var do []service.Change
 	for _, ch := range changes {
-		if err := mayChange(c, img, ch); err != nil {
+		if err := a.mayChange(c, img, ch); err != nil {
 			return imageView{}, err
 		}
-		do = append(do, service.Change{Op: ch.op, Property: ch.path[0], Value: plain(ch.value), Fresh: ch.fresh})
+		do = append(do, changeFor(ch))
 	}
 	img, err = a.svc.UpdateImage(c.Ctx(), img.ID, do)
-	return imageView{img}, err
+	return a.view(img), err
 }
 
-// mayChange asks the rules that single attributes have. Locations are never
-// shown, so nobody may change them.
-func mayChange(c *httpapi.Call, img glance.Image, ch change) error {
+// changeFor is what an operation asks of the service.
+func changeFor(ch change) service.Change {
+	do := service.Change{Op: ch.op, Property: ch.path[0], Fresh: ch.fresh}
+	if ch.path[0] != "locations" {
+		do.Value = plain(ch.value)
+		return do
+	}
+	if len(ch.path) > 1 {
+		do.Position = ch.path[1]
+	}
+	list, isList := ch.value.([]any)
+	if !isList && ch.value != nil {
+		list = []any{ch.value}
+	}
+	for _, v := range list {
+		do.Locations = append(do.Locations, locationOf(v))
+	}
+	return do
+}
+
+// mayChange asks the rules that single attributes have.
+func (a *API) mayChange(c *httpapi.Call, img glance.Image, ch change) error {
 	switch ch.path[0] {
 	case "visibility":
 		v, _ := ch.value.(string)
 		return enforceVisibility(c, glance.Visibility(v), img.PolicyTarget())
 	case "locations":
-		return mayLocate(c, img, ch)
+		return a.mayLocate(c, img, ch)
 	}
 	return nil
 }
 
-func mayLocate(c *httpapi.Call, img glance.Image, ch change) error {
+// mayLocate lets locations be changed only where they are shown.
+func (a *API) mayLocate(c *httpapi.Call, img glance.Image, ch change) error {
 	rule, verb := "set_image_location", map[string]string{"add": "add", "replace": "update", "remove": "remove"}[ch.op]
 	if ch.op == "remove" {
 		rule = "delete_image_location"
@@ -72,7 +92,10 @@ func mayLocate(c *httpapi.Call, img glance.Image, ch change) error {
 	if err := enforce(c, rule, img.PolicyTarget()); err != nil {
 		return err
 	}
-	return fault.Forbidden("It's not allowed to %s locations if locations are invisible.", verb)
+	if !a.svc.Config().ShowMultipleLocations {
+		return fault.Forbidden("It's not allowed to %s locations if locations are invisible.", verb)
+	}
+	return nil
 }
 
 // patchOf reads the body as a patch and checks each operation.

@@ -78,7 +78,7 @@ func (a *API) createImage(c *httpapi.Call) (createdImage, error) {
 		return createdImage{}, err
 	}
 	img, err := a.svc.CreateImage(c.Ctx(), want)
-	return createdImage{imageView{img}, c.BaseURL(), a.svc.Backends()}, err
+	return createdImage{a.view(img), c.BaseURL(), a.svc.Backends()}, err
 }
 
 // imageOf is the image that the body describes.
@@ -158,7 +158,7 @@ func mayAdd(c *httpapi.Call, want glance.Image) error {
 }
 
 func (a *API) showImage(_ *httpapi.Call, img glance.Image) (imageView, error) {
-	return imageView{img}, nil
+	return a.view(img), nil
 }
 
 func (a *API) deleteImage(c *httpapi.Call, img glance.Image) (httpapi.None, error) {
@@ -178,33 +178,48 @@ func (a *API) reactivate(c *httpapi.Call, img glance.Image) (httpapi.None, error
 }
 
 // imageView is an image as clients see it: its properties beside its attributes.
-type imageView struct{ glance.Image }
+type imageView struct {
+	glance.Image
+	shown *service.Service // tells where locations are, if they are shown
+}
+
+// view is an image with what this cloud shows of it.
+func (a *API) view(img glance.Image) imageView {
+	if c := a.svc.Config(); c.ShowMultipleLocations || c.ShowImageDirectURL {
+		return imageView{img, a.svc}
+	}
+	return imageView{img, nil}
+}
 
 // attributesView are the attributes, in the original's order.
 type attributesView struct {
-	Name            *string  `json:"name"`
-	DiskFormat      *string  `json:"disk_format"`
-	ContainerFormat *string  `json:"container_format"`
-	Visibility      string   `json:"visibility"`
-	Size            *int64   `json:"size"`
-	VirtualSize     *int64   `json:"virtual_size"`
-	Status          string   `json:"status"`
-	Checksum        *string  `json:"checksum"`
-	Protected       bool     `json:"protected"`
-	MinRAM          int64    `json:"min_ram"`
-	MinDisk         int64    `json:"min_disk"`
-	Owner           *string  `json:"owner"`
-	Hidden          bool     `json:"os_hidden"`
-	HashAlgo        *string  `json:"os_hash_algo"`
-	HashValue       *string  `json:"os_hash_value"`
-	ID              string   `json:"id"`
-	CreatedAt       string   `json:"created_at"`
-	UpdatedAt       string   `json:"updated_at"`
-	Tags            []string `json:"tags"`
-	Self            string   `json:"self"`
-	File            string   `json:"file"`
-	Schema          string   `json:"schema"`
-	Stores          string   `json:"stores,omitempty"`
+	Name            *string `json:"name"`
+	DiskFormat      *string `json:"disk_format"`
+	ContainerFormat *string `json:"container_format"`
+	Visibility      string  `json:"visibility"`
+	Size            *int64  `json:"size"`
+	VirtualSize     *int64  `json:"virtual_size"`
+	Status          string  `json:"status"`
+	Checksum        *string `json:"checksum"`
+	Protected       bool    `json:"protected"`
+	MinRAM          int64   `json:"min_ram"`
+	MinDisk         int64   `json:"min_disk"`
+	Owner           *string `json:"owner"`
+	Hidden          bool    `json:"os_hidden"`
+	HashAlgo        *string `json:"os_hash_algo"`
+	HashValue       *string `json:"os_hash_value"`
+	ID              string  `json:"id"`
+	CreatedAt       string  `json:"created_at"`
+	UpdatedAt       string  `json:"updated_at"`
+
+	Locations []locationView `json:"locations,omitzero"` // nil is left out, empty is []
+	DirectURL string         `json:"direct_url,omitempty"`
+
+	Tags   []string `json:"tags"`
+	Self   string   `json:"self"`
+	File   string   `json:"file"`
+	Schema string   `json:"schema"`
+	Stores string   `json:"stores,omitempty"`
 }
 
 // MarshalJSON writes properties and attributes into one object.
@@ -259,6 +274,15 @@ func (v imageView) attributes() attributesView {
 		Hidden: v.Hidden, HashAlgo: some(v.HashAlgo), HashValue: some(v.HashValue), ID: v.ID,
 		CreatedAt: isoTime(v.CreatedAt), UpdatedAt: isoTime(v.UpdatedAt), Tags: v.Tags,
 		Self: href, File: href + "/file", Schema: "/v2/schemas/image", Stores: v.stores()}
+	if v.shown == nil {
+		return view
+	}
+	if v.shown.Config().ShowMultipleLocations {
+		view.Locations = locationViews(v.shown, v.Image)
+	}
+	if first, ok := v.shown.FirstLocation(v.Image); ok && v.shown.Config().ShowImageDirectURL {
+		view.DirectURL = v.shown.URLOf(first)
+	}
 	return view
 }
 

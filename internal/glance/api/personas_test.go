@@ -73,11 +73,13 @@ func ask(t *testing.T, cloud *cloud, as string, row httpapi.Route) answer {
 		body = `{"member": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}`
 	case row.Method == "PUT" && strings.HasSuffix(row.Path, "{member_id}"):
 		body = `{"status": "accepted"}`
+	case row.Method == "POST" && strings.HasSuffix(row.Path, "/locations"):
+		body = `{"url": "http://192.0.2.1/image"}`
 	case row.Method == "POST" && row.Path == "/v2/images":
 		body = "{}"
 	case row.Method == "PATCH":
 		body, header["Content-Type"] = `[{"op": "replace", "path": "/name", "value": "y"}]`, "application/openstack-images-v2.1-json-patch"
 	}
-	path := strings.NewReplacer("{image_id}", id, "{tag_value}", "t", "{member_id}", guest).Replace(row.Path)
+	path := strings.NewReplacer("{image_id}", id, "{tag_value}", "t", "{store_id}", "files", "{member_id}", guest).Replace(row.Path)
 	return cloud.do(t, as, row.Method, path, body, header)
 }

@@ -58,6 +58,12 @@ type Store interface {
 	Info() Info
 }
 
+// Shared is a store whose engine may need an object for something else: what
+// was cloned from it. Delete of such an object is ErrInUse.
+type Shared interface {
+	InUse(ctx context.Context, image string) (bool, error)
+}
+
 // Remote reads what others keep, by its URL. It is idempotent by nature.
 type Remote interface {
 	// Open reads from offset to the end. ErrNotFound if there is nothing.

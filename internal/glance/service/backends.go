@@ -62,6 +62,12 @@ func (s *Service) keepers() []Backend {
 	return slices.DeleteFunc(slices.Clone(s.backends), Backend.ReadOnly)
 }
 
+// ReadsWeb reports whether a store reads that URL of a web server.
+func (s *Service) ReadsWeb(url string) bool {
+	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
+	return strings.HasPrefix(scheme, "http") && s.readerOf(url) != nil
+}
+
 // readerOf is the store that reads a URL of somebody else's, or nil.
 func (s *Service) readerOf(url string) *Backend {
 	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")

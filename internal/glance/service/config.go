@@ -18,6 +18,15 @@ type Config struct {
 	LimitParamDefault  int    `yaml:"limit_param_default"`  // images of a page that names no limit
 	APILimitMax        int    `yaml:"api_limit_max"`        // images of any page
 
+	ShowMultipleLocations bool `yaml:"show_multiple_locations"` // images have "locations", and a patch may change them
+	ShowImageDirectURL    bool `yaml:"show_image_direct_url"`   // images have "direct_url"
+	DoSecureHash          bool `yaml:"do_secure_hash"`          // hash what an added location has
+	HTTPRetries           int  `yaml:"http_retries"`            // of such a hashing
+
+	DelayedDelete bool `yaml:"delayed_delete"` // deleted images keep their bytes for a while
+	ScrubTime     int  `yaml:"scrub_time"`     // seconds from the deletion until the scrubber may remove them
+	WakeupTime    int  `yaml:"wakeup_time"`    // seconds between two rounds of the scrubber
+
 	// RequireImageFormatMatch refuses bytes in which the declared disk format
 	// was not recognised. Bytes of another format than the declared one, and
 	// dangerous ones, are refused in any case.
@@ -27,7 +36,8 @@ type Config struct {
 // DefaultConfig is what holds where nothing is configured.
 func DefaultConfig() Config {
 	return Config{ImageSizeCap: 1 << 40, UserStorageQuota: "0", ImageMemberQuota: 128, ImagePropertyQuota: 128,
-		ImageTagQuota: 128, LimitParamDefault: 25, APILimitMax: 1000}
+		ImageTagQuota: 128, LimitParamDefault: 25, APILimitMax: 1000,
+		DoSecureHash: true, HTTPRetries: 3, WakeupTime: 300}
 }
 
 // Check reports every option that makes no sense.
@@ -38,6 +48,9 @@ func (c *Config) Check() error {
 	}
 	if c.LimitParamDefault < 1 || c.APILimitMax < 1 {
 		errs = append(errs, errors.New("limit_param_default and api_limit_max: a page has at least one image"))
+	}
+	if c.HTTPRetries < 0 || c.ScrubTime < 0 || c.WakeupTime < 1 {
+		errs = append(errs, errors.New("http_retries, scrub_time and wakeup_time: no number is negative, and a round takes a second at least"))
 	}
 	if _, err := parseSize(c.UserStorageQuota); err != nil {
 		errs = append(errs, fmt.Errorf("user_storage_quota: %w", err))

@@ -140,7 +140,7 @@ func (s *Service) describe(ctx context.Context, img *glance.Image, d *digest) er
 		return sameBytes(*img, d)
 	}
 	img.Size, img.VirtualSize = d.size, glance.None
-	img.Checksum, img.HashAlgo, img.HashValue = d.checksum(), "sha512", d.hash()
+	img.Checksum, img.HashAlgo, img.HashValue = d.checksum(), hashAlgo, d.hash()
 	found := d.inspect.Result()
 	if img.ContainerFormat != "bare" {
 		return found.Safe() // the disk, if any, is inside of something else
@@ -159,7 +159,7 @@ func (s *Service) describe(ctx context.Context, img *glance.Image, d *digest) er
 
 // sameBytes checks bytes of an image whose hash is known.
 func sameBytes(img glance.Image, d *digest) error {
-	if img.HashAlgo != "sha512" || img.HashValue == d.hash() {
+	if img.HashAlgo != hashAlgo || img.HashValue == d.hash() {
 		return nil
 	}
 	return fmt.Errorf("image %s: %d bytes hash to %s, not to %s", img.ID, d.size, d.hash(), img.HashValue)
@@ -193,7 +193,7 @@ func (s *Service) tooLarge(size, limit int64) error {
 // another upload meanwhile.
 func (s *Service) finish(ctx context.Context, up glance.Upload, img *glance.Image, to *Backend) (err error) {
 	at := glance.Location{ID: up.ID, ImageID: img.ID, Store: to.ID, Status: glance.LocationActive,
-		Metadata: map[string]string{"store": to.ID}}
+		Metadata: map[string]any{"store": to.ID}}
 	*img, err = s.store.FinishUpload(ctx, up, *img, at, s.clock.Now(), func(others int64) error {
 		left := int64(math.MaxInt64)
 		if s.quota > 0 {
@@ -369,6 +369,14 @@ func (s *Service) inOrder(locations []glance.Location, prefer []string) []glance
 		return cmp.Or(preferA-preferB, weightB-weightA)
 	})
 	return out
+}
+
+// FirstLocation is where an image is read from.
+func (s *Service) FirstLocation(img glance.Image) (glance.Location, bool) {
+	if !img.HasData() {
+		return glance.Location{}, false
+	}
+	return s.inOrder(img.Locations, nil)[0], true
 }
 
 func (s *Service) openAt(ctx context.Context, img glance.Image, l glance.Location, offset int64) (io.ReadCloser, error) {

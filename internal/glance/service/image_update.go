@@ -16,6 +16,11 @@ type Change struct {
 	Property string
 	Value    any  // string, nil, bool, int64 or []string
 	Fresh    bool // add demands that the property is not there yet
+
+	// Of the property "locations": those to add or to have instead, and where
+	// to add or to remove one.
+	Locations []NewLocation
+	Position  string
 }
 
 // UpdateImage makes all of the changes or none.
@@ -23,10 +28,24 @@ func (s *Service) UpdateImage(ctx context.Context, id string, changes []Change) 
 	if len(changes) == 0 {
 		return s.Image(ctx, id)
 	}
+	for _, c := range changes {
+		for i := range c.Locations {
+			if err := s.locateAnew(ctx, id, &c.Locations[i], c.Op); err != nil {
+				return glance.Image{}, err
+			}
+		}
+	}
+	var was glance.Image
 	img, err := s.store.UpdateImage(ctx, seenBy(ctx), id, s.clock.Now(), func(img *glance.Image) error {
-		was := *img
-		was.Properties = cloneProperties(img.Properties)
+		was = *img
+		was.Properties, was.Locations = cloneProperties(img.Properties), slices.Clone(img.Locations)
 		for _, c := range changes {
+			if c.Property == "locations" {
+				if err := s.changeLocations(img, c); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := apply(ctx, img, c); err != nil {
 				return err
 			}
@@ -37,8 +56,23 @@ func (s *Service) UpdateImage(ctx context.Context, id string, changes []Change) 
 	if err != nil {
 		return img, missing(err, id)
 	}
+	s.dropped(ctx, was.Locations, img.Locations)
 	s.notify(ctx, "image.update", img)
 	return img, nil
+}
+
+// locateAnew is locate for what is not the image's already: that may only get
+// other metadata.
+func (s *Service) locateAnew(ctx context.Context, id string, n *NewLocation, op string) error {
+	err := s.locate(ctx, id, n)
+	if err == nil || op != "replace" {
+		return err
+	}
+	img, ierr := s.Image(ctx, id)
+	if ierr == nil && slices.ContainsFunc(img.Locations, func(l glance.Location) bool { return s.URLOf(l) == n.URL }) {
+		return nil
+	}
+	return err
 }
 
 func cloneProperties(from map[string]*string) map[string]*string {

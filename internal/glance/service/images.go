@@ -126,17 +126,24 @@ func ownProperties(img glance.Image) (n int) {
 // DeleteImage deletes an image that is not protected, and its bytes.
 func (s *Service) DeleteImage(ctx context.Context, id string) error {
 	now := s.clock.Now()
-	was, err := s.store.DeleteImage(ctx, seenBy(ctx), id, now, func(img glance.Image) error {
+	was, err := s.store.DeleteImage(ctx, seenBy(ctx), id, s.config.DelayedDelete, now, func(img glance.Image) error {
 		if img.Protected {
 			return fault.Forbidden("Image %s is protected and cannot be deleted.", id)
+		}
+		for _, l := range img.Locations {
+			if err := s.mayRemove(ctx, l); err != nil {
+				return err
+			}
 		}
 		return img.To(glance.Deleted)
 	})
 	if err != nil {
 		return missing(err, id)
 	}
-	for _, l := range was.Locations {
-		s.removeBytes(ctx, l)
+	if !s.config.DelayedDelete {
+		for _, l := range was.Locations {
+			s.removeBytes(ctx, l)
+		}
 	}
 	slog.InfoContext(ctx, "image deleted", "image", id)
 	was.Status, was.DeletedAt = glance.Deleted, &now

@@ -3,13 +3,16 @@ package service_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
+	"nacre/internal/glance/blob/web"
 	"nacre/internal/glance/service"
 	"nacre/internal/glance/store"
 )
@@ -205,5 +208,202 @@ func TestOpenElsewhere(t *testing.T) {
 	}
 	if got := readBack(t, svc, status(t, svc, img.ID)); got != "bytes" {
 		t.Errorf("read %q", got)
+	}
+}
+
+// withWeb is a service that has a store of URLs whose server gives these answers.
+func withWeb(t *testing.T, s *site, config service.Config, handler http.HandlerFunc) (*service.Service, string) {
+	t.Helper()
+	at := httptest.NewServer(handler)
+	t.Cleanup(at.Close)
+	remote, err := web.New(web.Config{AllowedNetworks: []string{"127.0.0.0/8"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := blob.NewFile(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := service.New(service.Deps{Store: store.New(s.db), Worker: "w", Clock: s.clock, Config: config,
+		Backends: []service.Backend{{ID: "files", Blobs: files}, {ID: "web", Remote: remote}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return svc, at.URL + "/image"
+}
+
+func ten(w http.ResponseWriter, r *http.Request) {
+	http.ServeContent(w, r, "image", time.Time{}, strings.NewReader("0123456789"))
+}
+
+const (
+	tenMD5    = "781e5e245d69b566979b86e28d23f2c7"
+	tenSHA256 = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
+)
+
+// TestAddLocation: what the hashing makes of it.
+func TestAddLocation(t *testing.T) {
+	lazy := service.DefaultConfig()
+	lazy.DoSecureHash = false
+	expect := func(value string) map[string]string {
+		return map[string]string{"os_hash_algo": "sha256", "os_hash_value": value}
+	}
+	for name, tc := range map[string]struct {
+		config     service.Config
+		validation map[string]string
+		before     glance.Status
+		after      glance.Status
+		algo, sum  string
+	}{
+		"not told":      {service.DefaultConfig(), nil, glance.Active, glance.Active, "sha512", tenMD5},
+		"told":          {service.DefaultConfig(), expect(tenSHA256), glance.Importing, glance.Active, "sha256", tenMD5},
+		"told wrong":    {service.DefaultConfig(), expect(strings.Repeat("0", 64)), glance.Importing, glance.Queued, "", ""},
+		"believed":      {lazy, expect(tenSHA256), glance.Active, glance.Active, "sha256", ""},
+		"nothing known": {lazy, nil, glance.Active, glance.Active, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSite(t)
+			svc, url := withWeb(t, s, tc.config, ten)
+			img := queued(t, svc, "raw")
+			if err := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: url, Validation: tc.validation}); err != nil {
+				t.Fatal(err)
+			}
+			if got := status(t, svc, img.ID); got.Status != tc.before || got.Size != 10 || stores(got) != "web" {
+				t.Errorf("before: %+v", got)
+			}
+			round(t, svc)
+			got := status(t, svc, img.ID)
+			if got.Status != tc.after || got.HashAlgo != tc.algo || got.Checksum != tc.sum {
+				t.Errorf("after: %+v", got)
+			}
+			if got.HasData() != (tc.after == glance.Active) || got.HasData() && readBack(t, svc, got) != "0123456789" {
+				t.Errorf("after: %+v", got)
+			}
+		})
+	}
+}
+
+// TestHashRetries: a server that fails is asked again, and not for ever.
+func TestHashRetries(t *testing.T) {
+	for name, tc := range map[string]struct {
+		failures, rounds int
+		value            string
+		status           glance.Status
+		sum              string
+	}{
+		"comes back":        {2, 3, tenSHA256, glance.Active, tenMD5},
+		"stays away":        {99, 4, tenSHA256, glance.Queued, ""},
+		"of an active one":  {99, 4, "", glance.Active, ""},
+		"is not asked more": {4, 6, "", glance.Active, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			failures := tc.failures
+			s := newSite(t)
+			svc, url := withWeb(t, s, service.DefaultConfig(), func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodGet && failures > 0 {
+					failures--
+					w.WriteHeader(http.StatusServiceUnavailable)
+					return
+				}
+				ten(w, r)
+			})
+			img := queued(t, svc, "raw")
+			n := service.NewLocation{URL: url, Validation: map[string]string{}}
+			if tc.value != "" {
+				n.Validation = map[string]string{"os_hash_algo": "sha256", "os_hash_value": tc.value}
+			}
+			if err := svc.AddLocation(caller(t), img.ID, n); err != nil {
+				t.Fatal(err)
+			}
+			for range tc.rounds {
+				round(t, svc)
+			}
+			if got := status(t, svc, img.ID); got.Status != tc.status || got.Checksum != tc.sum {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
+// TestOwnLocation: a peer has written the object itself, as Nova does in Ceph,
+// and only tells of it. The store is named by the URL, whatever the kind.
+func TestOwnLocation(t *testing.T) {
+	s := newSite(t)
+	files, err := blob.NewFile(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := service.New(service.Deps{Store: store.New(s.db), Worker: "w", Clock: s.clock, Config: service.DefaultConfig(),
+		Backends: []service.Backend{{ID: "ceph", Blobs: renamed{files}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := queued(t, svc, "raw")
+	absent := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: "rbd://fsid/images/" + img.ID + "/snap"})
+	wantFault(t, absent, http.StatusBadRequest, "Invalid location")
+	if err := os.WriteFile(filepath.Join(s.dir, img.ID), []byte("snapshot"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: "rbd://fsid/images/other/snap"}), 400, "Invalid location")
+	if err := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: "rbd://fsid/images/" + img.ID + "/snap"}); err != nil {
+		t.Fatal(err)
+	}
+	round(t, svc)
+	if got := status(t, svc, img.ID); got.Status != glance.Active || got.Size != 8 || readBack(t, svc, got) != "snapshot" || got.HashValue == "" {
+		t.Errorf("got %+v", got)
+	}
+	if err := svc.DeleteImage(caller(t), img.ID); err != nil || len(s.left(t)) != 0 {
+		t.Errorf("deleted: %v; left %v", err, s.left(t))
+	}
+}
+
+// renamed is a store of files whose URLs are those of Ceph.
+type renamed struct{ *blob.File }
+
+func (renamed) URL(image string) string { return "rbd://fsid/images/" + image + "/snap" }
+
+func TestDelayedDelete(t *testing.T) {
+	config := service.DefaultConfig()
+	config.DelayedDelete, config.ScrubTime = true, 60
+	s := newSite(t)
+	svc := s.process(t, "w", config)
+	gone, kept, saved, empty := uploaded(t, svc, "gone"), uploaded(t, svc, "kept"), uploaded(t, svc, "saved"), queued(t, svc, "raw")
+	if err := svc.CopyTo(caller(t), kept, "more"); err != nil {
+		t.Fatal(err)
+	}
+	if err := svc.RemoveFrom(caller(t), kept.ID, "files"); err != nil {
+		t.Fatal(err)
+	}
+	for _, img := range []glance.Image{gone, saved, empty} {
+		if err := svc.DeleteImage(caller(t), img.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	round(t, svc)
+	if left := s.left(t); len(left) != 3 {
+		t.Errorf("before their time: %v", left)
+	}
+	if got := status(t, svc, kept.ID); stores(got) != "more" {
+		t.Errorf("got %+v", got)
+	}
+	wantFault(t, svc.CopyTo(caller(t), status(t, svc, kept.ID), "files"), http.StatusConflict, "still being removed")
+	if err := svc.Restore(t.Context(), saved.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, svc.Restore(t.Context(), empty.ID), http.StatusNotFound, "waits to be scrubbed")
+	s.clock.advance(time.Minute)
+	if n, err := svc.Scrub(t.Context()); n != 2 || err != nil {
+		t.Errorf("scrubbed %d, %v", n, err)
+	}
+	round(t, svc)
+	if left := s.left(t); len(left) != 1 || left[0] != saved.ID {
+		t.Errorf("left: %v", left)
+	}
+	if got := status(t, svc, saved.ID); got.Status != glance.Active || readBack(t, svc, got) != "saved" {
+		t.Errorf("restored: %+v", got)
+	}
+	wantFault(t, svc.Restore(t.Context(), gone.ID), http.StatusNotFound, "waits to be scrubbed")
+	if err := svc.CopyTo(caller(t), status(t, svc, kept.ID), "files"); err != nil {
+		t.Errorf("back again: %v", err)
 	}
 }

@@ -43,6 +43,8 @@ type Service struct {
 	config   Config
 	quota    int64 // bytes of a project's images; 0 is unlimited
 
+	hashWanted chan struct{}
+
 	mu   sync.Mutex
 	live map[string]bool // IDs of the uploads that this process is busy with
 }
@@ -63,7 +65,7 @@ func New(d Deps) (*Service, error) {
 		d.Clock = clock.System
 	}
 	return &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events,
-		config: d.Config, quota: quota, live: map[string]bool{}}, nil
+		config: d.Config, quota: quota, live: map[string]bool{}, hashWanted: make(chan struct{}, 1)}, nil
 }
 
 // Config is what the service was configured with.
@@ -74,6 +76,8 @@ func (s *Service) Loops() []loop.Loop {
 	return []loop.Loop{
 		{Name: "image_uploads", Every: 10 * time.Second, Run: s.healUploads},
 		{Name: "image_blobs", Every: 5 * time.Minute, Run: s.tidyBlobs},
+		{Name: "image_hashes", Every: 10 * time.Second, Wake: s.hashWanted, Run: s.hashImages},
+		{Name: "image_scrubber", Every: time.Duration(s.config.WakeupTime) * time.Second, Run: s.scrub},
 	}
 }
 

@@ -23,7 +23,6 @@ type tag struct {
 var (
 	properties = db.Table[property]("image_properties")
 	tags       = db.Table[tag]("image_tags")
-	locations  = db.Table[glance.Location]("image_locations")
 )
 
 // readDetails fills in tags, properties, locations and membership of rows.
@@ -63,12 +62,15 @@ func readDetails(ctx context.Context, on db.Q, who glance.Visible, rows []glance
 	return nil
 }
 
-// writeDetails makes the tags and properties in the database those of to.
+// writeDetails makes the tags, properties and locations in the database those of to.
 func writeDetails(ctx context.Context, tx *db.Tx, from, to glance.Image) error {
 	if !slices.Equal(from.Tags, to.Tags) {
 		if err := writeTags(ctx, tx, to); err != nil {
 			return err
 		}
+	}
+	if err := writeLocations(ctx, tx, from, to); err != nil {
+		return err
 	}
 	same := func(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
 	if maps.EqualFunc(from.Properties, to.Properties, same) {

@@ -58,6 +58,12 @@ func seenBy(q *db.Query[glance.Image], who glance.Visible, memberStatus string) 
 // than once; its error ends the transaction.
 func (s *Store) UpdateImage(ctx context.Context, who glance.Visible, id string, now time.Time,
 	fn func(*glance.Image) error) (img glance.Image, err error) {
+	return s.updateImage(ctx, who, id, now, fn, func(context.Context, *db.Tx) error { return nil })
+}
+
+// updateImage is UpdateImage that does more in its transaction.
+func (s *Store) updateImage(ctx context.Context, who glance.Visible, id string, now time.Time,
+	fn func(*glance.Image) error, more func(ctx context.Context, tx *db.Tx) error) (img glance.Image, err error) {
 	err = s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
 		before, err := one(ctx, tx, who, seenBy(images.Select("deleted_at IS NULL").Where("id = ?", id), who, "all"))
 		if err != nil {
@@ -71,14 +77,19 @@ func (s *Store) UpdateImage(ctx context.Context, who glance.Visible, id string, 
 		if _, err := images.Update(ctx, tx, img); err != nil {
 			return err
 		}
-		return writeDetails(ctx, tx, before, img)
+		if err := writeDetails(ctx, tx, before, img); err != nil {
+			return err
+		}
+		img.Locations = slices.DeleteFunc(img.Locations, func(l glance.Location) bool { return l.Status != glance.LocationActive })
+		return more(ctx, tx)
 	})
 	return img, err
 }
 
 // DeleteImage marks the image deleted, ends its upload, its memberships and its
-// locations, and returns it as it was. check may refuse.
-func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, now time.Time,
+// locations, and returns it as it was. With delay, an image that has bytes and
+// its locations wait for the scrubber. check may refuse.
+func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, delay bool, now time.Time,
 	check func(glance.Image) error) (was glance.Image, err error) {
 	err = s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
 		was, err = one(ctx, tx, who, seenBy(images.Select("deleted_at IS NULL").Where("id = ?", id), who, "all"))
@@ -90,10 +101,17 @@ func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, 
 		}
 		gone := was
 		gone.Status, gone.DeletedAt, gone.UpdatedAt = glance.Deleted, &now, now.Truncate(time.Second)
+		tables := []string{"image_uploads", "image_members", "image_hashes", "image_locations"}
+		if delay && was.HasData() {
+			gone.Status, tables = glance.PendingDelete, tables[:3]
+			if _, err := db.Exec(ctx, tx, "UPDATE image_locations SET status = 'pending_delete', deleted_at = ? WHERE image_id = ? AND status = 'active'", now, id); err != nil {
+				return err
+			}
+		}
 		if _, err := images.Update(ctx, tx, gone, "status", "deleted_at", "updated_at"); err != nil {
 			return err
 		}
-		for _, table := range []string{"image_uploads", "image_members", "image_locations"} {
+		for _, table := range tables {
 			if _, err := db.Exec(ctx, tx, "DELETE FROM "+table+" WHERE image_id = ?", id); err != nil {
 				return err
 			}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -9,25 +10,127 @@ import (
 	"nacre/internal/oslo/db"
 )
 
-// RemoveFrom takes away the location that an image has in a store and returns
-// it; db.ErrNoRow for no such image. check refuses where there is none.
-func (s *Store) RemoveFrom(ctx context.Context, imageID, storeID string, now time.Time,
-	check func(glance.Image) error) (gone glance.Location, err error) {
-	err = s.change(ctx, imageID, func(ctx context.Context, tx *db.Tx) error {
-		img, err := one(ctx, tx, glance.Visible{All: true}, images.Select("deleted_at IS NULL").Where("id = ?", imageID))
+var (
+	locations = db.Table[glance.Location]("image_locations")
+	hashings  = db.Table[glance.Hashing]("image_hashes")
+)
+
+// writeLocations makes the locations in the database those of to, in that
+// order. Those that wait for the scrubber stay.
+func writeLocations(ctx context.Context, tx *db.Tx, from, to glance.Image) error {
+	if slices.EqualFunc(from.Locations, to.Locations, func(a, b glance.Location) bool { return reflect.DeepEqual(a, b) }) {
+		return nil
+	}
+	if _, err := db.Exec(ctx, tx, "DELETE FROM image_locations WHERE image_id = ? AND status = 'active'", to.ID); err != nil {
+		return err
+	}
+	for i := range to.Locations {
+		to.Locations[i].Position = i
+	}
+	return locations.Insert(ctx, tx, to.Locations...)
+}
+
+// addLocation puts a location behind those that are there.
+func addLocation(ctx context.Context, tx *db.Tx, have []glance.Location, to glance.Location) ([]glance.Location, error) {
+	to.Position = 0
+	for _, l := range have {
+		to.Position = max(to.Position, l.Position+1)
+	}
+	return append(have, to), locations.Insert(ctx, tx, to)
+}
+
+// PendingLocations lists what the scrubber may remove: what was deleted before then.
+func (s *Store) PendingLocations(ctx context.Context, before time.Time) ([]glance.Location, error) {
+	return db.All(ctx, s.db, locations.Select("status = 'pending_delete'").Where("deleted_at <= ?", before).OrderBy("deleted_at", "id"))
+}
+
+// Scrubbed forgets a location whose bytes are gone. An image that was deleted
+// is so for good with its last one.
+func (s *Store) Scrubbed(ctx context.Context, l glance.Location) error {
+	return s.change(ctx, l.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		if _, err := db.Exec(ctx, tx, "DELETE FROM image_locations WHERE id = ? AND status = 'pending_delete'", l.ID); err != nil {
+			return err
+		}
+		_, err := db.Exec(ctx, tx, `UPDATE images SET status = 'deleted' WHERE id = ? AND status = 'pending_delete'
+			AND NOT EXISTS (SELECT 1 FROM image_locations l WHERE l.image_id = images.id)`, l.ImageID)
+		return err
+	})
+}
+
+// RestoreImage takes back the deletion of an image whose bytes still wait for
+// the scrubber; db.ErrNoRow if there is none such.
+func (s *Store) RestoreImage(ctx context.Context, id string, now time.Time) error {
+	return s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
+		n, err := db.Exec(ctx, tx, `UPDATE images SET status = 'active', deleted_at = NULL, updated_at = ?
+			WHERE id = ? AND status = 'pending_delete'`, now.Truncate(time.Second), id)
+		if err == nil && n == 0 {
+			err = db.ErrNoRow
+		}
 		if err != nil {
 			return err
 		}
-		if err := check(img); err != nil {
-			return err
-		}
-		i := slices.IndexFunc(img.Locations, func(l glance.Location) bool { return l.Store == storeID })
-		gone, img.UpdatedAt = img.Locations[i], now.Truncate(time.Second)
-		if _, err := images.Update(ctx, tx, img, "updated_at"); err != nil {
-			return err
-		}
-		_, err = db.Exec(ctx, tx, "DELETE FROM image_locations WHERE id = ?", gone.ID)
+		_, err = db.Exec(ctx, tx, "UPDATE image_locations SET status = 'active', deleted_at = NULL WHERE image_id = ?", id)
 		return err
 	})
-	return gone, err
+}
+
+// BeginLocated gives a queued image that fn changed its first location, and
+// has its bytes hashed if h is not nil.
+func (s *Store) BeginLocated(ctx context.Context, id string, h *glance.Hashing, now time.Time, fn func(*glance.Image) error) (glance.Image, error) {
+	return s.updateImage(ctx, glance.Visible{All: true}, id, now, fn, func(ctx context.Context, tx *db.Tx) error {
+		if h == nil {
+			return nil
+		}
+		return hashings.Insert(ctx, tx, *h)
+	})
+}
+
+// Hashings lists the images whose bytes are to be hashed.
+func (s *Store) Hashings(ctx context.Context) ([]glance.Hashing, error) {
+	return db.All(ctx, s.db, hashings.Select("").OrderBy("image_id"))
+}
+
+// BeginHash gives up the image, so that nobody else hashes it;
+// glance.ErrUploadLost if somebody does, or need not any more.
+func (s *Store) BeginHash(ctx context.Context, up glance.Upload) (img glance.Image, err error) {
+	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		wanted, err := db.Count(ctx, tx, hashings.Select("image_id = ?", up.ImageID))
+		if err != nil {
+			return err
+		}
+		held, err := db.Count(ctx, tx, uploads.Select("image_id = ?", up.ImageID))
+		if err != nil {
+			return err
+		}
+		if wanted == 0 || held > 0 {
+			return glance.ErrUploadLost
+		}
+		if img, err = one(ctx, tx, glance.Visible{All: true}, images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)); err != nil {
+			return err
+		}
+		return uploads.Insert(ctx, tx, up)
+	})
+	return img, err
+}
+
+// FinishHash has fn change the image by what was found out.
+func (s *Store) FinishHash(ctx context.Context, up glance.Upload, now time.Time, fn func(*glance.Image) error) (glance.Image, error) {
+	return s.updateImage(ctx, glance.Visible{All: true}, up.ImageID, now, fn, func(ctx context.Context, tx *db.Tx) error {
+		if err := drop(ctx, tx, up); err != nil {
+			return err
+		}
+		_, err := db.Exec(ctx, tx, "DELETE FROM image_hashes WHERE image_id = ?", up.ImageID)
+		return err
+	})
+}
+
+// RetryHash leaves the hashing for another round.
+func (s *Store) RetryHash(ctx context.Context, up glance.Upload) error {
+	return s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
+		if err := drop(ctx, tx, up); err != nil {
+			return err
+		}
+		_, err := db.Exec(ctx, tx, "UPDATE image_hashes SET tries = tries + 1 WHERE image_id = ?", up.ImageID)
+		return err
+	})
 }

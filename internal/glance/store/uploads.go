@@ -7,6 +7,7 @@ import (
 
 	"nacre/internal/glance"
 	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/fault"
 )
 
 var uploads = db.Table[glance.Upload]("image_uploads")
@@ -57,6 +58,13 @@ func (s *Store) BeginCopy(ctx context.Context, up glance.Upload, storeID string)
 		if err := img.Copyable(); err != nil {
 			return err
 		}
+		pending, err := db.Count(ctx, tx, locations.Select("image_id = ?", up.ImageID).Where("store = ?", storeID))
+		if err != nil {
+			return err
+		}
+		if pending > 0 {
+			return fault.Conflict("Image %s is still being removed from store %s.", up.ImageID, storeID)
+		}
 		return uploads.Insert(ctx, tx, up)
 	})
 	return img, err
@@ -97,15 +105,6 @@ func (s *Store) FinishUpload(ctx context.Context, up glance.Upload, img glance.I
 		return err
 	})
 	return img, err
-}
-
-// addLocation puts a location behind those that are there.
-func addLocation(ctx context.Context, tx *db.Tx, have []glance.Location, to glance.Location) ([]glance.Location, error) {
-	to.Position = 0
-	for _, l := range have {
-		to.Position = max(to.Position, l.Position+1)
-	}
-	return append(have, to), locations.Insert(ctx, tx, to)
 }
 
 // AbortUpload makes the image queued again. An upload that was lost is success.
