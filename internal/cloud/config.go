@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	glance "nacre/internal/glance/service"
 	"nacre/internal/keystone/sso"
 	"nacre/internal/keystone/token"
 	"nacre/internal/oslo/config"
@@ -57,6 +58,7 @@ type Config struct {
 	CertificateProxies []string      `yaml:"certificate_proxies"`  // addresses or networks that end TLS for the APIs, and whose header SSL-Client-Cert is believed
 
 	Keystone KeystoneOptions `yaml:"keystone"`
+	Glance   GlanceOptions   `yaml:"glance"`
 }
 
 // Authtoken is the original's section [keystone_authtoken].
@@ -73,7 +75,7 @@ type Authtoken struct {
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
 	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24", TunnelIP: "127.0.0.1",
-		Keystone: defaultKeystone(), TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
+		Keystone: defaultKeystone(), Glance: GlanceOptions{Config: glance.DefaultConfig()}, TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
 		AuthMethods: slices.Clone(token.DefaultMethods)}
 }
 
@@ -147,6 +149,9 @@ func (c *Config) Check() error {
 		errs = append(errs, errors.New("auth_methods is empty: nobody could authenticate"))
 	}
 	if err := c.Keystone.check(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.Glance.check(); err != nil {
 		errs = append(errs, err)
 	}
 	if c.Database != "" && !strings.Contains(c.Database, "{name}") {

@@ -26,12 +26,16 @@ func startGlance(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	files, err := blob.NewFile(dir)
+	stores, err := env.Config.Glance.open(dir)
 	if err != nil {
 		return Running{}, err
 	}
-	svc, err := service.New(service.Deps{Store: st, Backends: []service.Backend{{ID: "file", Description: "Files of this host", Blobs: files}},
-		Worker: "glance-api@" + env.Config.Host, Clock: env.Clock, Events: env.Bus, Config: service.DefaultConfig()})
+	cache, err := env.imageCache()
+	if err != nil {
+		return Running{}, err
+	}
+	svc, err := service.New(service.Deps{Cache: cache, Store: st, Backends: stores, Worker: "glance-api@" + env.Config.Host,
+		Clock: env.Clock, Events: env.Bus, Config: env.Config.Glance.Config})
 	if err != nil {
 		return Running{}, err
 	}
@@ -40,4 +44,14 @@ func startGlance(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	return Running{API: a, Work: loops(svc.Loops()), Close: st.DB().Close, Healthy: svc.Ping}, nil
+}
+
+// imageCache is where this host keeps bytes of remote stores, if it does.
+func (e *Env) imageCache() (*service.Cache, error) {
+	dir := e.Config.Glance.ImageCacheDir
+	if dir == "" {
+		return nil, nil
+	}
+	files, err := blob.NewFile(dir)
+	return &service.Cache{Files: files, Node: e.Config.Host}, err
 }

@@ -43,7 +43,7 @@ func bodiless(c *httpapi.Call) error {
 func (a *API) routes() httpapi.Table {
 	var all httpapi.Table
 	for _, t := range []httpapi.Table{a.imageRoutes(), a.dataRoutes(), a.tagRoutes(), a.memberRoutes(),
-		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes()} {
+		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes(), a.cacheRoutes()} {
 		all = append(all, t...)
 	}
 	return all
@@ -78,6 +78,7 @@ var baseRules = []policy.Rule{
 		Scope: scope, Description: "Sets location URI to given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
 	{Name: "get_image_location", Check: "rule:context_is_admin or (role:reader and project_id:%(project_id)s)",
 		Scope: scope, Description: "Reads the location of the image", Operations: []string{"GET /v2/images/{image_id}"}},
+	{Name: "manage_image_cache", Check: "rule:context_is_admin", Scope: scope, Description: "Manage image cache"},
 	{Name: "delete_image_location", Check: "rule:context_is_admin",
 		Scope: scope, Description: "Deletes the location of given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
 	{Name: "download_from_store", Check: "rule:context_is_admin or (role:member and " + seenImage + ")",

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -95,8 +96,16 @@ func start(t testing.TB, config service.Config) *cloud {
 	if !config.ShowMultipleLocations && !config.ShowImageDirectURL {
 		backends = backends[:1] // as the recorded cloud has
 	}
+	var cache *service.Cache
+	if config.ImageCacheDir != "" {
+		near, err := blob.NewFile(config.ImageCacheDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cache = &service.Cache{Files: near, Node: "here"}
+	}
 	svc, err := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Worker: "test", Config: config,
-		Backends: backends, Clock: &ticking{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}})
+		Backends: backends, Cache: cache, Clock: &ticking{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -523,4 +532,56 @@ func TestDeactivated(t *testing.T) {
 	cloud.do(t, "admin", "GET", path+"/file", "", nil).want(t, 200, "data")
 	cloud.do(t, "member", "POST", path+"/actions/reactivate", "", nil).want(t, 204, "")
 	cloud.do(t, "member", "GET", path+"/file", "", nil).want(t, 200, "data")
+}
+
+// TestIdleUpload: a client that stays and sends nothing more.
+func TestIdleUpload(t *testing.T) {
+	config := service.DefaultConfig()
+	config.ClientSocketTimeout = 1
+	cloud := start(t, config)
+	server := httptest.NewServer(cloud.api)
+	defer server.Close()
+	id := cloud.create(t, "member", raw)
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "PUT /v2/images/%s/file HTTP/1.1\r\nHost: x\r\nX-Auth-Token: member\r\n"+
+		"Content-Type: application/octet-stream\r\nContent-Length: 10000000\r\n\r\n1234", id)
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || answer.StatusCode/100 != 4 {
+		t.Fatalf("got %v, %v", answer, err)
+	}
+	cloud.do(t, "member", "GET", "/v2/images/"+id, "", nil).want(t, 200, `"status":"queued"`)
+	files, err := filepath.Glob(filepath.Join(cloud.dir, "[0-9a-f]*"))
+	if partial, _ := filepath.Glob(filepath.Join(cloud.dir, ".partial", "*")); err != nil || len(files)+len(partial) != 0 {
+		t.Errorf("left: %v %v, %v", files, partial, err)
+	}
+}
+
+// TestLargeDownload is more than one piece, and a range across its border.
+func TestLargeDownload(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	server := httptest.NewServer(cloud.api)
+	defer server.Close()
+	data := bytes.Repeat([]byte("0123456789abcdef"), 17<<16)
+	id := cloud.create(t, "member", raw)
+	cloud.upload(t, "member", id, string(data)).want(t, 204, "")
+	for header, want := range map[string][]byte{"": data, "bytes=8388600-8388620": data[8388600:8388621], "bytes=-9": data[len(data)-9:]} {
+		r, _ := http.NewRequest("GET", server.URL+"/v2/images/"+id+"/file", nil)
+		r.Header.Set("X-Auth-Token", "member")
+		if header != "" {
+			r.Header.Set("Range", header)
+		}
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(res.Body)
+		res.Body.Close()
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%q: %d bytes, want %d, %v", header, len(got), len(want), err)
+		}
+	}
 }

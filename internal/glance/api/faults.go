@@ -167,6 +167,9 @@ var ownersOnly = []string{"delete_image", "modify_image", "deactivate", "reactiv
 // forbidden words the refusal of a rule: what the caller may not see is not
 // there, and a stranger is told that the image is not his.
 func (a *API) forbidden(c *httpapi.Call, rule string, f *fault.Fault) *fault.Fault {
+	if cacheRefused(rule) {
+		return refused()
+	}
 	if id := c.Param("image_id"); id != "" {
 		img, err := a.svc.Image(c.Ctx(), id)
 		if err != nil || !c.Allowed("get_image", img.PolicyTarget()) {

@@ -42,7 +42,6 @@ var unbuilt = map[string]string{
 	"106": "import is not built", "107": "import is not built", "108": "import is not built", "109": "import is not built",
 	"111": "import is not built", "112": "import is not built", "113": "import is not built",
 	"114": "import is not built, so there are no methods to tell",
-	"120": "the image cache is not built",
 }
 
 // foreign are lists of a cloud that had other images as well: only their

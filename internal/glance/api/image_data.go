@@ -34,7 +34,9 @@ func (a *API) upload(c *httpapi.Call, img glance.Image, w http.ResponseWriter) e
 	if kind != "application/octet-stream" {
 		return unsupported(c)
 	}
-	data := service.Data{Body: c.R.Body, Length: c.R.ContentLength, Store: c.R.Header.Get("X-Image-Meta-Store")}
+	idle := a.watch(w)
+	defer idle.stop()
+	data := service.Data{Body: idle.reader(c.R.Body), Length: c.R.ContentLength, Store: c.R.Header.Get("X-Image-Meta-Store")}
 	if text := c.R.Header.Get("X-Openstack-Image-Size"); text != "" {
 		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 		if err != nil {
@@ -73,7 +75,7 @@ func (a *API) download(c *httpapi.Call, img glance.Image, w http.ResponseWriter)
 		return err
 	}
 	defer r.Close()
-	return part.send(w, r, img)
+	return part.send(w, r, img, a.watch(w))
 }
 
 // preferred are the stores that the client would rather read from.
@@ -168,7 +170,7 @@ func badRange(why string) *fault.Fault {
 // sendBuffer is how many bytes of an image are read at a time.
 const sendBuffer = 256 << 10
 
-func (p part) send(w http.ResponseWriter, r io.Reader, img glance.Image) error {
+func (p part) send(w http.ResponseWriter, r io.Reader, img glance.Image, idle patience) error {
 	h, status := w.Header(), http.StatusOK
 	h.Set("Content-Type", "application/octet-stream")
 	h.Set("Content-Length", strconv.FormatInt(p.to-p.from, 10))
@@ -180,8 +182,9 @@ func (p part) send(w http.ResponseWriter, r io.Reader, img glance.Image) error {
 		h.Set("Content-Range", fmt.Sprintf("bytes %d-%d/%d", p.from, p.to-1, img.Size))
 	}
 	w.WriteHeader(status)
-	n, err := io.CopyBuffer(w, io.LimitReader(r, p.to-p.from), make([]byte, sendBuffer))
-	if err == nil && n < p.to-p.from {
+	defer idle.stop()
+	n, err := idle.send(w, r, p.to-p.from)
+	if err == io.EOF {
 		err = fmt.Errorf("image %s ends after %d bytes: %w", img.ID, p.from+n, io.ErrUnexpectedEOF)
 	}
 	return err

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 
 	"nacre/internal/oslo/httpapi"
@@ -14,8 +15,8 @@ var versions = []string{"v2.15", "v2.13", "v2.12", "v2.11", "v2.10", "v2.9", "v2
 
 func (a *API) versionRoutes() httpapi.Table {
 	return httpapi.Table{
-		{Method: "GET", Path: "/", Status: http.StatusMultipleChoices, Public: true, Do: httpapi.Get(listVersions)},
-		{Method: "GET", Path: "/versions", Status: 200, Public: true, Do: httpapi.Get(listVersions)},
+		{Method: "GET", Path: "/", Status: http.StatusMultipleChoices, Public: true, Do: httpapi.Get(a.listVersions)},
+		{Method: "GET", Path: "/versions", Status: 200, Public: true, Do: httpapi.Get(a.listVersions)},
 		{Method: "GET", Path: "/healthcheck", Status: 200, Public: true, Do: httpapi.Raw(a.health)},
 	}
 }
@@ -35,9 +36,16 @@ type versionsView struct {
 	Versions []versionView `json:"versions"`
 }
 
-func listVersions(c *httpapi.Call) (versionsView, error) {
+// cacheVersions are those that come before with a cache.
+var cacheVersions = []string{"v2.18", "v2.17", "v2.16", "v2.15", "v2.14"}
+
+func (a *API) listVersions(c *httpapi.Call) (versionsView, error) {
 	var v versionsView
-	for i, id := range versions {
+	all := versions
+	if a.svc.Config().ImageCacheDir != "" {
+		all = append(slices.Clone(cacheVersions), versions[1:]...)
+	}
+	for i, id := range all {
 		status := "SUPPORTED"
 		if i == 0 {
 			status = "CURRENT"
@@ -52,7 +60,7 @@ func (a *API) notFound(c *httpapi.Call) httpapi.Response {
 	if p := c.R.URL.Path; p == "/v2" || strings.HasPrefix(p, "/v2/") {
 		return failure(c, absent())
 	}
-	v, _ := listVersions(c)
+	v, _ := a.listVersions(c)
 	body, _ := json.Marshal(v)
 	return httpapi.Response{Status: http.StatusMultipleChoices, Body: body,
 		Header: http.Header{"Content-Type": {"application/json"}}}

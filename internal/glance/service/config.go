@@ -18,6 +18,8 @@ type Config struct {
 	LimitParamDefault  int    `yaml:"limit_param_default"`  // images of a page that names no limit
 	APILimitMax        int    `yaml:"api_limit_max"`        // images of any page
 
+	ClientSocketTimeout int `yaml:"client_socket_timeout"` // seconds without a byte that end an upload or a download; 0: none do
+
 	ShowMultipleLocations bool `yaml:"show_multiple_locations"` // images have "locations", and a patch may change them
 	ShowImageDirectURL    bool `yaml:"show_image_direct_url"`   // images have "direct_url"
 	DoSecureHash          bool `yaml:"do_secure_hash"`          // hash what an added location has
@@ -26,6 +28,11 @@ type Config struct {
 	DelayedDelete bool `yaml:"delayed_delete"` // deleted images keep their bytes for a while
 	ScrubTime     int  `yaml:"scrub_time"`     // seconds from the deletion until the scrubber may remove them
 	WakeupTime    int  `yaml:"wakeup_time"`    // seconds between two rounds of the scrubber
+
+	ImageCacheDir           string `yaml:"image_cache_dir"`           // where this host keeps bytes of remote stores; "" is no cache
+	ImageCacheMaxSize       int64  `yaml:"image_cache_max_size"`      // bytes to which the cache is pruned
+	ImageCacheStallTime     int    `yaml:"image_cache_stall_time"`    // seconds after which an unfinished file is a dead download's
+	CachePrefetcherInterval int    `yaml:"cache_prefetcher_interval"` // seconds between two rounds of fetching, cleaning and pruning
 
 	// RequireImageFormatMatch refuses bytes in which the declared disk format
 	// was not recognised. Bytes of another format than the declared one, and
@@ -37,7 +44,8 @@ type Config struct {
 func DefaultConfig() Config {
 	return Config{ImageSizeCap: 1 << 40, UserStorageQuota: "0", ImageMemberQuota: 128, ImagePropertyQuota: 128,
 		ImageTagQuota: 128, LimitParamDefault: 25, APILimitMax: 1000,
-		DoSecureHash: true, HTTPRetries: 3, WakeupTime: 300}
+		ClientSocketTimeout: 900, DoSecureHash: true, HTTPRetries: 3, WakeupTime: 300,
+		ImageCacheMaxSize: 10 << 30, ImageCacheStallTime: 86400, CachePrefetcherInterval: 300}
 }
 
 // Check reports every option that makes no sense.
@@ -49,8 +57,11 @@ func (c *Config) Check() error {
 	if c.LimitParamDefault < 1 || c.APILimitMax < 1 {
 		errs = append(errs, errors.New("limit_param_default and api_limit_max: a page has at least one image"))
 	}
-	if c.HTTPRetries < 0 || c.ScrubTime < 0 || c.WakeupTime < 1 {
-		errs = append(errs, errors.New("http_retries, scrub_time and wakeup_time: no number is negative, and a round takes a second at least"))
+	if c.ClientSocketTimeout < 0 || c.HTTPRetries < 0 || c.ScrubTime < 0 || c.WakeupTime < 1 {
+		errs = append(errs, errors.New("client_socket_timeout, http_retries, scrub_time and wakeup_time: no number is negative, and a round takes a second at least"))
+	}
+	if c.ImageCacheMaxSize < 0 || c.ImageCacheStallTime < 0 || c.CachePrefetcherInterval < 1 {
+		errs = append(errs, errors.New("image_cache_max_size, image_cache_stall_time and cache_prefetcher_interval: no number is negative, and a round takes a second at least"))
 	}
 	if _, err := parseSize(c.UserStorageQuota); err != nil {
 		errs = append(errs, fmt.Errorf("user_storage_quota: %w", err))

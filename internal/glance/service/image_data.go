@@ -339,9 +339,26 @@ var ErrNoData = errors.New("the image has no data")
 // that answers; those in the preferred stores are asked first. ErrNoData if
 // none does.
 func (s *Service) Open(ctx context.Context, img glance.Image, prefer []string, offset int64) (io.ReadCloser, error) {
+	if len(prefer) == 0 {
+		if r := s.openCached(ctx, img, offset); r != nil {
+			return r, nil
+		}
+	}
+	return s.openStored(ctx, img, prefer, offset, func(l glance.Location) bool { return s.worthCaching(img, l) })
+}
+
+// openStored is Open without what is cached already. What is read from the
+// beginning, and worth it, is kept in the cache.
+func (s *Service) openStored(ctx context.Context, img glance.Image, prefer []string, offset int64,
+	worth func(glance.Location) bool) (io.ReadCloser, error) {
 	for _, l := range s.inOrder(img.Locations, prefer) {
 		r, err := s.openAt(ctx, img, l, offset)
 		if err == nil {
+			if offset == 0 && worth(l) {
+				if into := s.beginCaching(ctx, img); into != nil {
+					return &cachingReader{r, into}, nil
+				}
+			}
 			return r, nil
 		}
 		slog.ErrorContext(ctx, "image bytes not read", "image", img.ID, "store", l.Store, "error", err)

@@ -145,6 +145,11 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 			s.removeBytes(ctx, l)
 		}
 	}
+	if s.cache != nil {
+		if _, err := s.evict(ctx, id); err != nil {
+			slog.WarnContext(ctx, "cached image not removed yet", "image", id, "error", err)
+		}
+	}
 	slog.InfoContext(ctx, "image deleted", "image", id)
 	was.Status, was.DeletedAt = glance.Deleted, &now
 	s.notify(ctx, "image.delete", was)

@@ -31,6 +31,7 @@ type Deps struct {
 	Clock    clock.Clock
 	Events   Notifier // nil: nobody listens
 	Config   Config
+	Cache    *Cache // nil: none
 }
 
 // Service is the Image service.
@@ -43,7 +44,9 @@ type Service struct {
 	config   Config
 	quota    int64 // bytes of a project's images; 0 is unlimited
 
-	hashWanted chan struct{}
+	cache       *Cache
+	hashWanted  chan struct{}
+	cacheWanted chan struct{}
 
 	mu   sync.Mutex
 	live map[string]bool // IDs of the uploads that this process is busy with
@@ -65,7 +68,8 @@ func New(d Deps) (*Service, error) {
 		d.Clock = clock.System
 	}
 	return &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events,
-		config: d.Config, quota: quota, live: map[string]bool{}, hashWanted: make(chan struct{}, 1)}, nil
+		config: d.Config, quota: quota, live: map[string]bool{}, cache: d.Cache, hashWanted: make(chan struct{}, 1),
+		cacheWanted: make(chan struct{}, 1)}, nil
 }
 
 // Config is what the service was configured with.
@@ -73,12 +77,17 @@ func (s *Service) Config() Config { return s.config }
 
 // Loops heal what crashes leave.
 func (s *Service) Loops() []loop.Loop {
-	return []loop.Loop{
+	loops := []loop.Loop{
 		{Name: "image_uploads", Every: 10 * time.Second, Run: s.healUploads},
 		{Name: "image_blobs", Every: 5 * time.Minute, Run: s.tidyBlobs},
 		{Name: "image_hashes", Every: 10 * time.Second, Wake: s.hashWanted, Run: s.hashImages},
 		{Name: "image_scrubber", Every: time.Duration(s.config.WakeupTime) * time.Second, Run: s.scrub},
 	}
+	if s.cache != nil {
+		loops = append(loops, loop.Loop{Name: "image_cache", Every: time.Duration(s.config.CachePrefetcherInterval) * time.Second,
+			Wake: s.cacheWanted, Run: s.tendCache})
+	}
+	return loops
 }
 
 // seenBy is what the caller may see.
