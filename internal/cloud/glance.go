@@ -22,20 +22,7 @@ func startGlance(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	dir, err := env.Dir("glance", "images")
-	if err != nil {
-		return Running{}, err
-	}
-	stores, err := env.Config.Glance.open(dir)
-	if err != nil {
-		return Running{}, err
-	}
-	cache, err := env.imageCache()
-	if err != nil {
-		return Running{}, err
-	}
-	svc, err := service.New(service.Deps{Cache: cache, Store: st, Backends: stores, Worker: "glance-api@" + env.Config.Host,
-		Clock: env.Clock, Events: env.Bus, Config: env.Config.Glance.Config})
+	svc, err := env.imageService(st, "glance-api@"+env.Config.Host)
 	if err != nil {
 		return Running{}, err
 	}
@@ -46,12 +33,26 @@ func startGlance(ctx context.Context, env *Env) (Running, error) {
 	return Running{API: a, Work: loops(svc.Loops()), Close: st.DB().Close, Healthy: svc.Ping}, nil
 }
 
-// imageCache is where this host keeps bytes of remote stores, if it does.
-func (e *Env) imageCache() (*service.Cache, error) {
-	dir := e.Config.Glance.ImageCacheDir
-	if dir == "" {
-		return nil, nil
+// imageService is the service with the stores and the cache of this host.
+func (e *Env) imageService(st *store.Store, worker string) (*service.Service, error) {
+	dir, err := e.Dir("glance", "images")
+	if err != nil {
+		return nil, err
 	}
-	files, err := blob.NewFile(dir)
-	return &service.Cache{Files: files, Node: e.Config.Host}, err
+	stores, err := e.Config.Glance.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	d := service.Deps{Store: st, Backends: stores, Worker: worker, Clock: e.Clock, Config: e.Config.Glance.Config}
+	if e.Bus != nil {
+		d.Events = e.Bus
+	}
+	if d.Config.ImageCacheDir != "" {
+		near, err := blob.NewFile(d.Config.ImageCacheDir)
+		if err != nil {
+			return nil, err
+		}
+		d.Cache = &service.Cache{Files: near, Node: e.Config.Host}
+	}
+	return service.New(d)
 }

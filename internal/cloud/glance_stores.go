@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"nacre/internal/glance/blob"
+	"nacre/internal/glance/blob/rbd"
 	"nacre/internal/glance/blob/s3"
 	"nacre/internal/glance/blob/swift"
 	"nacre/internal/glance/blob/web"
@@ -33,12 +34,14 @@ type ImageStore struct {
 	Web         web.Config      `yaml:",inline"`
 	S3          s3.Config       `yaml:",inline"`
 	Swift       swift.Config    `yaml:",inline"`
+	RBD         rbd.Config      `yaml:",inline"`
 }
 
 // imageStores are the types of stores. Each fills in what keeps or reads bytes.
 var imageStores = map[string]func(o ImageStore, b *service.Backend) error{
 	"file": func(o ImageStore, b *service.Backend) (err error) { b.Blobs, err = blob.OpenFile(o.File); return err },
 	"http": func(o ImageStore, b *service.Backend) (err error) { b.Remote, err = web.New(o.Web); return err },
+	"rbd":  func(o ImageStore, b *service.Backend) (err error) { b.Blobs, err = rbd.New(o.RBD); return err },
 	"s3":   func(o ImageStore, b *service.Backend) (err error) { b.Blobs, err = s3.New(o.S3); return err },
 	"swift": func(o ImageStore, b *service.Backend) (err error) {
 		b.Blobs, err = swift.New(o.Swift)
@@ -99,7 +102,7 @@ func (o GlanceOptions) stores() (names []string, types map[string]string, err er
 // onlyOf reports options that belong to another type of store.
 func (i ImageStore) onlyOf(name, kind string) error {
 	var errs []error
-	for other, options := range map[string]any{"file": i.File, "http": i.Web, "s3": i.S3, "swift": i.Swift} {
+	for other, options := range map[string]any{"file": i.File, "http": i.Web, "rbd": i.RBD, "s3": i.S3, "swift": i.Swift} {
 		if other != kind && !reflect.ValueOf(options).IsZero() {
 			errs = append(errs, fmt.Errorf("backends: %s is a store of the type %s and has options of %s", name, kind, other))
 		}

@@ -14,6 +14,8 @@ import (
 	"github.com/google/nftables"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"nacre/internal/glance/blob/rbd"
 )
 
 // Problem is something that this machine lacks, and the command that mends it.
@@ -43,6 +45,7 @@ var programs = []need{
 func Preflight(cfg Config) []Problem {
 	problems := checkState(cfg)
 	problems = append(problems, checkPorts(cfg)...)
+	problems = append(problems, checkStores(cfg)...)
 	if cfg.VirtType == "fake" || !cfg.whole() {
 		return problems
 	}
@@ -73,6 +76,18 @@ func checkPrograms() (ps []Problem) {
 	if len(missing) > 0 {
 		ps = append(ps, Problem{"missing programs: " + strings.Join(missing, ", "),
 			"apt-get install -y --no-install-recommends " + strings.Join(pkgs, " ")})
+	}
+	return ps
+}
+
+// checkStores looks for what only some image stores need.
+func checkStores(cfg Config) (ps []Problem) {
+	_, types, _ := cfg.Glance.stores()
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		if _, err := exec.LookPath(rbd.Command); types[name] == "rbd" && err != nil {
+			ps = append(ps, Problem{"the image store " + name + " needs the command " + rbd.Command,
+				"apt-get install -y --no-install-recommends " + rbd.Package})
+		}
 	}
 	return ps
 }

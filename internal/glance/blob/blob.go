@@ -34,7 +34,8 @@ type Store interface {
 	Create(ctx context.Context, image, upload string, size int64) (Writer, error)
 
 	// Open reads an object from offset, in bytes, to its end. ErrNotFound if
-	// there is none. Deleting the object does not disturb the reader.
+	// there is none. A reader of an object that is deleted meanwhile gets the
+	// rest of it or an error, never other bytes.
 	Open(ctx context.Context, image string, offset int64) (io.ReadCloser, error)
 
 	// Size is how many bytes an object has. ErrNotFound if there is none.

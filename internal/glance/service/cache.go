@@ -340,17 +340,19 @@ func (s *Service) CleanCache(ctx context.Context) error {
 
 // tendCache fetches what was queued and keeps the cache clean and small.
 func (s *Service) tendCache(ctx context.Context) error {
-	queued, err := s.store.Queued(ctx, s.cache.Node)
-	if err != nil {
-		return err
-	}
-	var errs []error
+	err := errors.Join(s.PrefetchQueued(ctx), s.CleanCache(ctx))
+	_, _, perr := s.PruneCache(ctx)
+	return errors.Join(err, perr)
+}
+
+// PrefetchQueued fetches what was queued.
+func (s *Service) PrefetchQueued(ctx context.Context) error {
+	_, queued, err := s.CacheState(ctx)
+	errs := []error{err}
 	for _, r := range queued {
 		errs = append(errs, s.prefetch(ctx, r))
 	}
-	errs = append(errs, s.CleanCache(ctx))
-	_, _, err = s.PruneCache(ctx)
-	return errors.Join(append(errs, err)...)
+	return errors.Join(errs...)
 }
 
 // prefetch reads an image to its end through the cache. An image that cannot

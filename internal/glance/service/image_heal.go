@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
@@ -106,6 +107,7 @@ func (s *Service) tidy(ctx context.Context, b Backend) error {
 			strangers++
 		case k.Status == glance.Deleted:
 			errs = append(errs, b.Blobs.Delete(ctx, o.Image))
+		case k.Status == glance.Queued && isShared(b) && s.clock.Now().Sub(k.UpdatedAt) < peerTime:
 		default:
 			errs = append(errs, s.empty(ctx, b, o.Image))
 		}
@@ -115,6 +117,12 @@ func (s *Service) tidy(ctx context.Context, b Backend) error {
 	}
 	return errors.Join(errs...)
 }
+
+// peerTime is how long a queued image may have bytes in a shared store before
+// its location is told: Nova and Cinder write there themselves.
+const peerTime = 24 * time.Hour
+
+func isShared(b Backend) bool { _, ok := b.Blobs.(blob.Shared); return ok }
 
 func (s *Service) uploadIDs(ctx context.Context) (map[string]bool, error) {
 	all, err := s.store.Uploads(ctx)

@@ -1,6 +1,7 @@
 package service_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -361,6 +362,80 @@ func TestOwnLocation(t *testing.T) {
 type renamed struct{ *blob.File }
 
 func (renamed) URL(image string) string { return "rbd://fsid/images/" + image + "/snap" }
+
+// InUse makes it one of those that others write to.
+func (renamed) InUse(context.Context, string) (bool, error) { return false, nil }
+
+// TestTidyLeavesPeers: what a peer writes is not removed while it has not told
+// where it is, but not kept for ever either.
+func TestTidyLeavesPeers(t *testing.T) {
+	s := newSite(t)
+	files, err := blob.NewFile(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := service.New(service.Deps{Store: store.New(s.db), Worker: "w", Clock: s.clock, Config: service.DefaultConfig(),
+		Backends: []service.Backend{{ID: "ceph", Blobs: renamed{files}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := queued(t, svc, "raw")
+	if err := os.WriteFile(filepath.Join(s.dir, img.ID), []byte("snapshot"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	round(t, svc)
+	if got := s.left(t); len(got) != 1 {
+		t.Errorf("at once: left %v", got)
+	}
+	s.clock.advance(25 * time.Hour)
+	round(t, svc)
+	if got := s.left(t); len(got) != 0 {
+		t.Errorf("a day later: left %v", got)
+	}
+}
+
+// TestPurge forgets images by and by.
+func TestPurge(t *testing.T) {
+	s := newSite(t)
+	svc := s.process(t, "w", service.DefaultConfig())
+	img := svc.NewImage(project)
+	img.Tags, img.DiskFormat, img.ContainerFormat = []string{"a", "b"}, "raw", "bare"
+	img, err := svc.CreateImage(caller(t), img)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := uploaded(t, svc, "kept")
+	if err := svc.DeleteImage(caller(t), img.ID); err != nil {
+		t.Fatal(err)
+	}
+	purge := func(images bool) int64 {
+		n, err := svc.Purge(t.Context(), 24*time.Hour, images)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	if n := purge(true); n != 0 {
+		t.Errorf("%d rows before their time", n)
+	}
+	s.clock.advance(25 * time.Hour)
+	if n := purge(false); n != 2 {
+		t.Errorf("%d rows, want the tags", n)
+	}
+	again := svc.NewImage(project)
+	again.ID = img.ID
+	_, err = svc.CreateImage(caller(t), again)
+	wantFault(t, err, http.StatusConflict, "already exists")
+	if n := purge(true); n != 1 {
+		t.Errorf("%d rows, want the image", n)
+	}
+	if _, err := svc.CreateImage(caller(t), again); err != nil {
+		t.Errorf("its ID again: %v", err)
+	}
+	if got := status(t, svc, kept.ID); readBack(t, svc, got) != "kept" {
+		t.Errorf("kept: %+v", got)
+	}
+}
 
 func TestDelayedDelete(t *testing.T) {
 	config := service.DefaultConfig()

@@ -154,13 +154,14 @@ type Known struct {
 	Status    glance.Status `bun:"status"`
 	Uploading bool          `bun:"uploading"`
 	Located   bool          `bun:"located"` // the store keeps bytes of it
+	UpdatedAt time.Time     `bun:"updated_at"`
 }
 
 // Known tells the state, to a store, of each of those images that was ever there.
 func (s *Store) Known(ctx context.Context, storeID string, ids []string) (map[string]Known, error) {
 	out := make(map[string]Known, len(ids))
 	for part := range slices.Chunk(ids, 500) {
-		rows, err := db.Scan[Known](ctx, s.db, `SELECT i.id, i.status, u.id IS NOT NULL AS uploading, EXISTS
+		rows, err := db.Scan[Known](ctx, s.db, `SELECT i.id, i.status, i.updated_at, u.id IS NOT NULL AS uploading, EXISTS
 			(SELECT 1 FROM image_locations l WHERE l.image_id = i.id AND l.store = ? AND l.url = '') AS located
 			FROM images i LEFT JOIN image_uploads u ON u.image_id = i.id WHERE i.id IN (?)`, storeID, db.List(part))
 		if err != nil {
@@ -171,4 +172,27 @@ func (s *Store) Known(ctx context.Context, storeID string, ids []string) (map[st
 		}
 	}
 	return out, nil
+}
+
+// Purge forgets the details of images deleted before then, and with rows the
+// images themselves. It says how many rows went.
+func (s *Store) Purge(ctx context.Context, before time.Time, rows bool) (total int64, err error) {
+	const dead = "SELECT id FROM images WHERE status = 'deleted' AND deleted_at < ?"
+	err = s.db.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
+		total = 0
+		for _, table := range []string{"image_properties", "image_tags", "image_members", "image_locations"} {
+			n, err := db.Exec(ctx, tx, "DELETE FROM "+table+" WHERE image_id IN ("+dead+")", before)
+			if err != nil {
+				return err
+			}
+			total += n
+		}
+		if !rows {
+			return nil
+		}
+		n, err := db.Exec(ctx, tx, "DELETE FROM images WHERE status = 'deleted' AND deleted_at < ?", before)
+		total += n
+		return err
+	})
+	return total, err
 }
