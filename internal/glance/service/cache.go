@@ -68,7 +68,7 @@ func (r *cachingReader) Read(p []byte) (int, error) {
 	n, err := r.ReadCloser.Read(p)
 	if r.into != nil {
 		r.into.take(p[:n])
-		if err == io.EOF {
+		if err == io.EOF || err == nil && r.into.d.size == r.into.img.Size { // who knows the size reads no further
 			r.into.end()
 			r.into = nil
 		}

@@ -2,6 +2,7 @@ package service_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -242,5 +243,36 @@ func TestCacheClean(t *testing.T) {
 	slices.Sort(want)
 	if images, _ := c.has(t); !slices.Equal(left, want) || !slices.Equal(images, []string{kept.ID}) {
 		t.Errorf("left %v, cached %v", left, images)
+	}
+}
+
+// TestCacheWithoutEnd: who reads exactly the bytes there are never sees the
+// end. The engine's files are others' here, so that they are worth it.
+func TestCacheWithoutEnd(t *testing.T) {
+	s := newSite(t)
+	files, err := blob.NewFile(s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near, err := blob.NewFile(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := service.New(service.Deps{Store: store.New(s.db), Worker: "w", Clock: s.clock, Config: service.DefaultConfig(),
+		Cache: &service.Cache{Files: near, Node: "here"}, Backends: []service.Backend{{ID: "ceph", Blobs: renamed{files}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	img := uploaded(t, svc, "0123456789")
+	r, err := svc.Open(caller(t), img, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	if have, _, err := svc.CacheState(t.Context()); err != nil || len(have) != 1 {
+		t.Errorf("cached %v, %v", have, err)
 	}
 }
