@@ -46,6 +46,11 @@ func readRefusals(t *testing.T) (all []refusal) {
 // the other of two mistakes, and why.
 var differs = map[string]string{
 	"placement POST /reshaper":                                                  "a newer release leaves it to services",
+	"glance GET /v2/cache/nodes/{image_id}":                                     "a newer release has it",
+	"glance POST /v2/cache/clean":                                               "a newer release has it",
+	"glance POST /v2/cache/prune":                                               "a newer release has it",
+	"glance GET /v2/images/{image_id}/locations":                                "a newer release has it",
+	"glance POST /v2/images/{image_id}/locations":                               "a newer release has it",
 	"placement PUT /allocations/{consumer_uuid}":                                "two mistakes in one body",
 	"nova PUT /v2.1/flavors/{flavor_id}/os-extra_specs/{flavor_extra_spec_key}": "the types are named in another order",
 	"neutron PUT /v2.0/networks/{network_id}":                                   "two mistakes: the body is looked at first",

@@ -108,8 +108,11 @@ func (a *API) addLocation(c *httpapi.Call, img glance.Image) (httpapi.None, erro
 	return httpapi.None{}, a.svc.AddLocation(c.Ctx(), img.ID, n)
 }
 
-// storedImage finds an image and words its absence.
+// storedImage finds the store, then the image, and words their absence.
 func (a *API) storedImage(c *httpapi.Call) (glance.Image, error) {
+	if err := a.svc.HasStore(c.Param("store_id")); err != nil {
+		return glance.Image{}, err
+	}
 	return a.missing("Failed to find image %s")(c.Ctx(), c.Param("image_id"))
 }
 

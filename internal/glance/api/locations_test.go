@@ -119,6 +119,7 @@ func TestDeleteFromStore(t *testing.T) {
 	remove := func(as, store, id string) answer {
 		return cloud.do(t, as, "DELETE", "/v2/stores/"+store+"/"+id, "", nil)
 	}
+	remove("admin", "nosuch", "00000000-0000-4000-8000-000000000000").want(t, 409, "The selected store nosuch is not available on this node.")
 	remove("admin", "nosuch", id).want(t, 409, "The selected store nosuch is not available on this node.")
 	remove("admin", "files", "00000000-0000-4000-8000-000000000000").want(t, 404, "Failed to find image 00000000-0000-4000-8000-000000000000")
 	remove("admin", "files", id).want(t, 403, "from the only store containing it. Consider deleting the image instead.")

@@ -15,6 +15,7 @@ type Config struct {
 	ImageMemberQuota   int    `yaml:"image_member_quota"`   // members of one image
 	ImagePropertyQuota int    `yaml:"image_property_quota"` // properties of one image
 	ImageTagQuota      int    `yaml:"image_tag_quota"`      // tags of one image
+	ImageLocationQuota int    `yaml:"image_location_quota"` // locations of one image
 	LimitParamDefault  int    `yaml:"limit_param_default"`  // images of a page that names no limit
 	APILimitMax        int    `yaml:"api_limit_max"`        // images of any page
 
@@ -43,7 +44,7 @@ type Config struct {
 // DefaultConfig is what holds where nothing is configured.
 func DefaultConfig() Config {
 	return Config{ImageSizeCap: 1 << 40, UserStorageQuota: "0", ImageMemberQuota: 128, ImagePropertyQuota: 128,
-		ImageTagQuota: 128, LimitParamDefault: 25, APILimitMax: 1000,
+		ImageTagQuota: 128, ImageLocationQuota: 10, LimitParamDefault: 25, APILimitMax: 1000,
 		ClientSocketTimeout: 900, DoSecureHash: true, HTTPRetries: 3, WakeupTime: 300,
 		ImageCacheMaxSize: 10 << 30, ImageCacheStallTime: 86400, CachePrefetcherInterval: 300}
 }

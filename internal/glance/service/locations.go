@@ -67,6 +67,25 @@ func (s *Service) locate(ctx context.Context, imageID string, n *NewLocation) er
 		return invalid.Cause(err)
 	}
 	n.at.Metadata["store"] = n.at.Store
+	return s.fits(ctx, imageID, n.size)
+}
+
+// fits refuses bytes that would exceed the quota of the image's owner.
+func (s *Service) fits(ctx context.Context, imageID string, size int64) error {
+	if s.quota == 0 {
+		return nil
+	}
+	img, err := s.Image(ctx, imageID)
+	if err != nil {
+		return err
+	}
+	used, err := s.store.Bytes(ctx, img.Owner)
+	if err != nil {
+		return fmt.Errorf("count the project's bytes: %w", err)
+	}
+	if left := s.quota - used; size > left {
+		return s.tooLarge(size, left)
+	}
 	return nil
 }
 
@@ -97,7 +116,18 @@ func (s *Service) changeLocations(img *glance.Image, c Change) error {
 		}
 	}
 	img.Locations = slices.Insert(img.Locations, min(pos, len(img.Locations)), n.at)
+	if err := s.fewLocations(*img); err != nil {
+		return err
+	}
 	return settle(img, c.Locations, known)
+}
+
+func (s *Service) fewLocations(img glance.Image) error {
+	if n := len(img.Locations); over(n, s.config.ImageLocationQuota) {
+		return fault.TooLarge("The limit has been exceeded on the number of allowed image locations. "+
+			"Attempted: %d, Maximum: %d", n, s.config.ImageLocationQuota)
+	}
+	return nil
 }
 
 func (s *Service) removeLocation(img *glance.Image, at string) error {
@@ -155,6 +185,9 @@ func (s *Service) replaceLocations(img *glance.Image, with []NewLocation) error 
 		return fault.BadRequest("Original locations is not empty: %s", pprint.Repr(old))
 	}
 	img.Locations = next
+	if err := s.fewLocations(*img); err != nil {
+		return err
+	}
 	return settle(img, with, known)
 }
 
@@ -271,11 +304,19 @@ func (s *Service) dropped(ctx context.Context, from, to []glance.Location) {
 	}
 }
 
+// HasStore refuses a store that is not enabled.
+func (s *Service) HasStore(id string) error {
+	if s.backend(id) == nil {
+		return fault.Conflict("The selected store %s is not available on this node.", id)
+	}
+	return nil
+}
+
 // RemoveFrom takes an active image out of one of its stores; the last one
 // keeps it.
 func (s *Service) RemoveFrom(ctx context.Context, id, store string) error {
-	if s.backend(store) == nil {
-		return fault.Conflict("The selected store %s is not available on this node.", store)
+	if err := s.HasStore(store); err != nil {
+		return err
 	}
 	var was []glance.Location
 	img, err := s.store.UpdateImage(ctx, glance.Visible{All: true}, id, s.clock.Now(), func(img *glance.Image) error {

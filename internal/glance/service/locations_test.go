@@ -482,3 +482,28 @@ func TestDelayedDelete(t *testing.T) {
 		t.Errorf("back again: %v", err)
 	}
 }
+
+// TestLocationQuotas: neither more locations nor more bytes than are allowed.
+func TestLocationQuotas(t *testing.T) {
+	config := service.DefaultConfig()
+	config.ImageLocationQuota, config.UserStorageQuota, config.DoSecureHash = 2, "35", false
+	s := newSite(t)
+	svc, url := withWeb(t, s, config, ten)
+	img := queued(t, svc, "raw")
+	add := func(id, query string) error {
+		_, err := svc.UpdateImage(caller(t), id, []service.Change{{Op: "add", Property: "locations", Position: "-",
+			Locations: []service.NewLocation{{URL: url + query}}}})
+		return err
+	}
+	for _, query := range []string{"?1", "?2"} {
+		if err := add(img.ID, query); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wantFault(t, add(img.ID, "?3"), http.StatusRequestEntityTooLarge, "number of allowed image locations. Attempted: 3, Maximum: 2")
+	if err := svc.AddLocation(caller(t), queued(t, svc, "raw").ID, service.NewLocation{URL: url}); err != nil {
+		t.Error(err)
+	}
+	err := svc.AddLocation(caller(t), queued(t, svc, "raw").ID, service.NewLocation{URL: url})
+	wantFault(t, err, http.StatusRequestEntityTooLarge, "The size of the data 10 will exceed the limit. 5 bytes remaining.")
+}
