@@ -138,7 +138,7 @@ func (c *carrier) doStep(ctx context.Context) bool {
 	if c.stopped(ctx, err) {
 		return c.abandon(ctx)
 	}
-	if after, ok := retryOf(err); ok && ctx.Err() == nil {
+	if after, ok := RetryOf(err); ok && ctx.Err() == nil {
 		return c.wait(ctx, err, after)
 	}
 	return c.turn(ctx, c.failureOf(ctx, err))
@@ -253,7 +253,7 @@ func (c *carrier) again(ctx context.Context, err error) bool {
 	}
 	slog.Log(ctx, level, "flow must try again", "flow", r.Name, "resource", r.Resource, "phase", r.Phase, "step", r.Step,
 		"attempt", r.Attempts+1, "error", err)
-	after, ok := retryOf(err)
+	after, ok := RetryOf(err)
 	if !ok {
 		after = c.e.backoff(int(r.Attempts))
 	}

@@ -112,8 +112,8 @@ func (p permanentError) Unwrap() error { return p.error }
 // asks for a Retry.
 func Permanent(err error) error { return permanentError{err} }
 
-// retryOf says whether and when err wants the step to run again.
-func retryOf(err error) (after time.Duration, ok bool) {
+// RetryOf says whether and when err wants its step to run again.
+func RetryOf(err error) (after time.Duration, ok bool) {
 	var p permanentError
 	var r retryError
 	if errors.As(err, &p) || !errors.As(err, &r) {
