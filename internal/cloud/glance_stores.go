@@ -23,6 +23,7 @@ type GlanceOptions struct {
 	EnabledBackends []string              `yaml:"enabled_backends"` // each "name:type", in the order in which stores are listed
 	DefaultBackend  string                `yaml:"default_backend"`  // where images go that name no store; the first when empty
 	Backends        map[string]ImageStore `yaml:"backends"`         // options by the store's name
+	NodeStagingURI  string                `yaml:"node_staging_uri"` // where bytes wait for their import: file:///path; StateDir/glance/staging when empty
 }
 
 // ImageStore are the options of one store. Those of another type than its own
@@ -113,7 +114,7 @@ func (i ImageStore) onlyOf(name, kind string) error {
 // check reports every mistake that can be seen without opening a store.
 func (o GlanceOptions) check() error {
 	_, _, err := o.stores()
-	if err := errors.Join(o.Config.Check(), err); err != nil {
+	if err := errors.Join(o.Config.Check(), err, o.checkStaging()); err != nil {
 		return fmt.Errorf("glance: %w", err)
 	}
 	return nil

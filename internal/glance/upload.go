@@ -20,4 +20,5 @@ type Upload struct {
 	ID        string    `bun:"id"`
 	Worker    string    `bun:"worker"` // the process that holds it, by a name that survives its restart
 	ExpiresAt time.Time `bun:"expires_at"`
+	Staging   bool      `bun:"staging"` // the bytes go to the staging area
 }

@@ -6,6 +6,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"nacre/internal/glance/service"
@@ -24,7 +25,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 	a := &API{svc: svc}
 	return httpapi.New(httpapi.Service{
 		Name: "glance", Type: "image", Prefix: "/v2", AdminRule: "context_is_admin",
-		Roots: a.versionRoutes(), Table: a.routes(), Rules: baseRules,
+		Roots: a.versionRoutes(), Table: a.routes(), Rules: append(baseRules[:len(baseRules):len(baseRules)], taskRules...),
 		Fault: failure, Malformed: malformed, NotFound: a.notFound, NotAllowed: notAllowed,
 		Unauthorized: unauthorized, Forbidden: a.forbidden, Admit: bodiless,
 	}, d)
@@ -32,8 +33,9 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 
 // bodiless refuses a body where none is expected: what it asks for would be dropped.
 func bodiless(c *httpapi.Call) error {
-	reads := c.Route.Method == http.MethodPatch || c.Route.Path == "/images" || c.Route.Path == "/images/{image_id}/locations" || strings.HasPrefix(c.Route.Path, "/images/{image_id}/members") &&
-		(c.Route.Method == http.MethodPost || c.Route.Method == http.MethodPut)
+	reads := c.Route.Method == http.MethodPatch || slices.Contains([]string{"/images", "/images/{image_id}/import", "/images/{image_id}/locations", "/tasks"}, c.Route.Path) ||
+		strings.HasPrefix(c.Route.Path, "/images/{image_id}/members") &&
+			(c.Route.Method == http.MethodPost || c.Route.Method == http.MethodPut)
 	if len(c.Body) > 0 && !reads {
 		return fault.BadRequest("A body is not expected with this request.")
 	}
@@ -43,7 +45,7 @@ func bodiless(c *httpapi.Call) error {
 func (a *API) routes() httpapi.Table {
 	var all httpapi.Table
 	for _, t := range []httpapi.Table{a.imageRoutes(), a.dataRoutes(), a.tagRoutes(), a.memberRoutes(),
-		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes(), a.cacheRoutes()} {
+		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes(), a.cacheRoutes(), a.importRoutes(), a.taskRoutes()} {
 		all = append(all, t...)
 	}
 	return all
@@ -81,6 +83,8 @@ var baseRules = []policy.Rule{
 	{Name: "manage_image_cache", Check: "rule:context_is_admin", Scope: scope, Description: "Manage image cache"},
 	{Name: "delete_image_location", Check: "rule:context_is_admin",
 		Scope: scope, Description: "Deletes the location of given image", Operations: []string{"PATCH /v2/images/{image_id}"}},
+	{Name: "copy_image", Check: "rule:context_is_admin",
+		Scope: scope, Description: "Copy existing image to other stores", Operations: []string{"POST /v2/images/{image_id}/import"}},
 	{Name: "download_from_store", Check: "rule:context_is_admin or (role:member and " + seenImage + ")",
 		Scope: scope, Description: "Downloads image from specific store using store selection parameters",
 		Operations: []string{"GET /v2/images/{image_id}/file"}},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -52,7 +53,7 @@ func (tokens) Validate(_ context.Context, token string) (auth.Identity, error) {
 	return auth.Identity{}, auth.ErrInvalid
 }
 
-// ticking is a clock that goes on by a second whenever it is read.
+// ticking is a clock that goes on by a second with each request.
 type ticking struct {
 	mu  sync.Mutex
 	now time.Time
@@ -61,16 +62,32 @@ type ticking struct {
 func (c *ticking) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.now = c.now.Add(time.Second)
 	return c.now
+}
+
+func (c *ticking) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Second)
+}
+
+// skip goes on by so many hours.
+func (c *ticking) skip(hours int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(time.Duration(hours) * time.Hour)
 }
 
 // cloud is the service behind its API.
 type cloud struct {
-	svc *service.Service
-	api http.Handler
-	dir string // of the image files
-	web string // URL of a web server that has 10 bytes at /image
+	svc   *service.Service
+	api   http.Handler
+	dir   string // of the image files
+	web   string // URL of a web server that has 10 bytes at /image
+	clock *ticking
+
+	staging string // directory of the staging area
+	store   *store.Store
 }
 
 func start(t testing.TB, config service.Config) *cloud {
@@ -104,16 +121,41 @@ func start(t testing.TB, config service.Config) *cloud {
 		}
 		cache = &service.Cache{Files: near, Node: "here"}
 	}
-	svc, err := service.New(service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Worker: "test", Config: config,
-		Backends: backends, Cache: cache, Clock: &ticking{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}})
+	c := startWith(t, dir, service.Deps{Config: config, Backends: backends, Cache: cache})
+	c.web = at.URL
+	return c
+}
+
+// startWith completes d and starts the service.
+func startWith(t testing.TB, dir string, d service.Deps) *cloud {
+	t.Helper()
+	d.Store, d.Worker, d.Staging = store.New(dbtest.SQLite(t, store.Migrations)), "test", t.TempDir()
+	return run(t, dir, d)
+}
+
+// startOn starts another process on the database of c.
+func startOn(t testing.TB, c *cloud, config service.Config) *cloud {
+	t.Helper()
+	return run(t, c.dir, service.Deps{Config: config, Backends: c.svc.Backends(), Store: c.store, Worker: "other", Staging: t.TempDir()})
+}
+
+func run(t testing.TB, dir string, d service.Deps) *cloud {
+	t.Helper()
+	clock := &ticking{now: time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)}
+	d.Clock = clock
+	svc, err := service.New(d)
 	if err != nil {
 		t.Fatal(err)
 	}
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = svc.Carry(ctx) }()
+	t.Cleanup(func() { stop(); <-ended })
 	a, err := api.New(svc, httpapi.Door{Tokens: tokens{}, IdentityURL: "http://127.0.0.1:5000/"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &cloud{svc, a, dir, at.URL}
+	return &cloud{svc: svc, api: a, dir: dir, clock: clock, staging: d.Staging, store: d.Store}
 }
 
 type answer struct {
@@ -124,6 +166,7 @@ type answer struct {
 
 func (c *cloud) send(t testing.TB, method, path string, body []byte, header map[string]string) answer {
 	t.Helper()
+	c.clock.tick()
 	r := httptest.NewRequest(method, "http://127.0.0.1:9292"+path, bytes.NewReader(body))
 	for k, v := range header {
 		r.Header.Set(k, v)
@@ -214,7 +257,7 @@ func (c *cloud) show(t testing.TB, id string) []byte {
 
 func waitFor(t *testing.T, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("it never came")
 		}
@@ -532,6 +575,44 @@ func TestDeactivated(t *testing.T) {
 	cloud.do(t, "admin", "GET", path+"/file", "", nil).want(t, 200, "data")
 	cloud.do(t, "member", "POST", path+"/actions/reactivate", "", nil).want(t, 204, "")
 	cloud.do(t, "member", "GET", path+"/file", "", nil).want(t, 200, "data")
+}
+
+// TestVisibility: the community's images are found by whoever asks for them,
+// shared ones by how the caller answered.
+func TestVisibility(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	make := func(visibility string) string {
+		return cloud.create(t, "admin", fmt.Sprintf(`{"disk_format": "raw", "container_format": "bare", "visibility": %q}`, visibility))
+	}
+	private, shared, community, public := make("private"), make("shared"), make("community"), make("public")
+	member := personas["member"].ProjectID
+	cloud.do(t, "admin", "POST", "/v2/images/"+shared+"/members", fmt.Sprintf(`{"member": %q}`, member), nil).want(t, 200, "")
+	answer := func(status string) {
+		cloud.do(t, "member", "PUT", "/v2/images/"+shared+"/members/"+member, fmt.Sprintf(`{"status": %q}`, status), nil).want(t, 200, status)
+	}
+	lists := func(query string, want ...string) {
+		t.Helper()
+		got := string(cloud.do(t, "member", "GET", "/v2/images?"+query, "", nil).want(t, 200, "").body)
+		for _, id := range []string{private, shared, community, public} {
+			if strings.Contains(got, id) != slices.Contains(want, id) {
+				t.Errorf("%s: want %v of %v in %s", query, want, []string{private, shared, community, public}, got)
+			}
+		}
+	}
+	lists("", public)
+	lists("visibility=all", community, public)
+	lists("visibility=community", community)
+	lists("member_status=all", shared, public)
+	lists("member_status=pending&visibility=shared", shared)
+	answer("rejected")
+	lists("member_status=rejected", shared, public)
+	lists("member_status=all&visibility=all", shared, community, public)
+	answer("accepted")
+	lists("visibility=all", shared, community, public)
+	lists("visibility=shared", shared)
+	cloud.do(t, "member", "GET", "/v2/images/"+community, "", nil).want(t, 200, "")
+	cloud.do(t, "member", "GET", "/v2/images/"+private, "", nil).want(t, 404, "")
+	cloud.do(t, "member", "GET", "/v2/images?visibility=none", "", nil).want(t, 400, "Invalid visibility value: none")
 }
 
 // TestIdleUpload: a client that stays and sends nothing more.

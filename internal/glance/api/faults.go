@@ -43,7 +43,7 @@ func failure(c *httpapi.Call, f *fault.Fault) httpapi.Response {
 		kind = "text/html"
 	}
 	text := errorText{status: fmt.Sprintf("%d %s", f.Status, title(f.Status)), title: title(f.Status), end: end,
-		explanation: f.Message, detail: f.Detail}
+		explanation: f.Message, detail: f.Detail, bare: f.Type == "bare"}
 	r := httpapi.Response{Status: f.Status, Header: http.Header{}}
 	switch kind {
 	case "application/json":
@@ -59,9 +59,16 @@ func failure(c *httpapi.Call, f *fault.Fault) httpapi.Response {
 	return r
 }
 
-type errorText struct{ status, title, explanation, detail, end string }
+type errorText struct {
+	status, title, explanation, detail, end string
+
+	bare bool // nothing but the explanation
+}
 
 func (e errorText) body(escape func(string) string) string {
+	if e.bare {
+		return escape(e.explanation)
+	}
 	return escape(e.explanation) + "<br /><br />\n" + escape(e.detail) + e.end
 }
 

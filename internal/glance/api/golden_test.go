@@ -36,12 +36,7 @@ type exchange struct {
 // unbuilt are the exchanges that are not replayed, by the beginning of their
 // name, and why.
 var unbuilt = map[string]string{
-	"012": "tasks are not built", "013": "tasks are not built", "110": "tasks are not built",
-	"118": "tasks are not built", "119": "tasks are not built",
 	"014": "metadata definitions are not built", "015": "metadata definitions are not built",
-	"106": "import is not built", "107": "import is not built", "108": "import is not built", "109": "import is not built",
-	"111": "import is not built", "112": "import is not built", "113": "import is not built",
-	"114": "import is not built, so there are no methods to tell",
 }
 
 // foreign are lists of a cloud that had other images as well: only their
@@ -70,6 +65,9 @@ func TestGolden(t *testing.T) {
 		if unbuilt[number] != "" {
 			continue
 		}
+		if number == "109" {
+			cloud.imported(t, "admin", pages[0])
+		}
 		replayed++
 		t.Run(filepath.Base(file), func(t *testing.T) { replay(t, cloud, load(t, file), slices.Contains(foreign, number)) })
 	}
@@ -94,7 +92,7 @@ func replay(t *testing.T, cloud *cloud, x exchange, shapeOnly bool) {
 		t.Fatalf("%s %s: got %d, want %d\n%s", x.Request.Method, x.Request.Path, got.status, x.Response.Status, got.body)
 	}
 	for _, h := range x.Response.Headers {
-		if ignored[h[0]] || len(got.body) == 0 && h[0] == "Content-Type" {
+		if len(got.body) == 0 && h[0] == "Content-Type" {
 			continue
 		}
 		if v := got.header[http.CanonicalHeaderKey(h[0])]; h[0] == "Allow" {
@@ -106,8 +104,20 @@ func replay(t *testing.T, cloud *cloud, x exchange, shapeOnly bool) {
 	compareBody(t, got.body, x.Response.Body, shapeOnly)
 }
 
-// ignored headers depend on what else a cloud has.
-var ignored = map[string]bool{"OpenStack-image-import-methods": true}
+// imported waits until nothing imports to an image any more. Its attributes and
+// its properties are read one after the other.
+func (c *cloud) imported(t *testing.T, as, id string) (image map[string]any) {
+	t.Helper()
+	waitFor(t, func() bool {
+		image = nil
+		body := c.do(t, as, "GET", "/v2/images/"+id, "", nil).want(t, 200, "").body
+		if err := json.Unmarshal(body, &image); err != nil {
+			t.Fatal(err)
+		}
+		return image["os_glance_import_task"] == nil && image["status"] != "importing"
+	})
+	return image
+}
 
 func compareSets(t *testing.T, got, want string) {
 	t.Helper()
@@ -160,21 +170,32 @@ func compareBody(t *testing.T, body []byte, want any, shapeOnly bool) {
 	}
 }
 
-var instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
+var (
+	instant = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|\.000000)$`)
+	taskID  = regexp.MustCompile(`(marker=|/v2/tasks/)[0-9a-f-]{36}$`)
+)
 
-// timeless replaces times and directories, sorts tags, and leaves out what the
-// recorded cloud is too old for.
+// timeless replaces times, directories and what is new for each task, sorts tags,
+// and leaves out what the recorded cloud is too old for.
 func timeless(v any) any {
 	switch t := v.(type) {
 	case string:
 		if instant.MatchString(t) {
 			return "TIME"
 		}
+		return taskID.ReplaceAllString(t, "${1}ID")
 	case []any:
 		for i := range t {
 			t[i] = timeless(t[i])
 		}
 	case map[string]any:
+		if kind, _ := t["type"].(string); strings.HasSuffix(kind, "import") {
+			for _, k := range []string{"id", "request_id", "user_id"} {
+				if t[k] != nil {
+					t[k] = "ID"
+				}
+			}
+		}
 		delete(t, "weight")
 		for k := range t {
 			t[k] = timeless(t[k])

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"regexp"
 	"slices"
@@ -30,20 +29,13 @@ func (a *API) dataRoutes() httpapi.Table {
 }
 
 func (a *API) upload(c *httpapi.Call, img glance.Image, w http.ResponseWriter) error {
-	kind, _, _ := mime.ParseMediaType(c.R.Header.Get("Content-Type"))
-	if kind != "application/octet-stream" {
-		return unsupported(c)
+	data, err := dataOf(c)
+	if err != nil {
+		return err
 	}
 	idle := a.watch(w)
 	defer idle.stop()
-	data := service.Data{Body: idle.reader(c.R.Body), Length: c.R.ContentLength, Store: c.R.Header.Get("X-Image-Meta-Store")}
-	if text := c.R.Header.Get("X-Openstack-Image-Size"); text != "" {
-		n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
-		if err != nil {
-			return fault.BadRequest("Invalid or missing image size in request headers.")
-		}
-		data.Expected, data.Length = &n, max(n, data.Length)
-	}
+	data.Body = idle.reader(data.Body)
 	if err := a.svc.Upload(c.Ctx(), img.ID, data); err != nil {
 		return err
 	}

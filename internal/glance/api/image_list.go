@@ -91,8 +91,10 @@ func parseParams(query string) params {
 	return p
 }
 
-// link is the list with these parameters, beginning after marker.
-func (p params) link(marker string) string {
+// link is the list of images with these parameters, beginning after marker.
+func (p params) link(marker string) string { return p.linkTo("/v2/images", marker) }
+
+func (p params) linkTo(path, marker string) string {
 	var parts []string
 	for _, name := range p.names {
 		parts = append(parts, url.QueryEscape(name)+"="+url.QueryEscape(p.values[name]))
@@ -101,9 +103,9 @@ func (p params) link(marker string) string {
 		parts = append(parts, "marker="+url.QueryEscape(marker))
 	}
 	if len(parts) == 0 {
-		return "/v2/images"
+		return path
 	}
-	return "/v2/images?" + strings.Join(parts, "&")
+	return path + "?" + strings.Join(parts, "&")
 }
 
 // pageOf reads limit, marker and order. A Limit of 0 is a page without images.

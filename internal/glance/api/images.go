@@ -78,20 +78,25 @@ func (a *API) createImage(c *httpapi.Call) (createdImage, error) {
 		return createdImage{}, err
 	}
 	img, err := a.svc.CreateImage(c.Ctx(), want)
-	return createdImage{a.view(img), c.BaseURL(), a.svc.Backends()}, err
+	return createdImage{a.view(img), c.BaseURL(), a.svc.Backends(), a.svc.ImportMethods()}, err
 }
 
 // imageOf is the image that the body describes.
 func (a *API) imageOf(c *httpapi.Call) (glance.Image, error) {
-	img := a.svc.NewImage(c.Caller.ProjectID)
 	v, err := body(c)
 	if err != nil {
-		return img, err
+		return glance.Image{}, err
 	}
 	obj, ok := v.(map[string]any)
 	if !ok {
-		return img, fault.BadRequest("Unexpected body type. Expected list/dict.")
+		return glance.Image{}, fault.BadRequest("Unexpected body type. Expected list/dict.")
 	}
+	return a.imageWith(c, obj)
+}
+
+// imageWith is a new image of the caller's with those attributes and properties.
+func (a *API) imageWith(c *httpapi.Call, obj map[string]any) (glance.Image, error) {
+	img := a.svc.NewImage(c.Caller.ProjectID)
 	if err := checkNew(obj); err != nil {
 		return img, err
 	}
@@ -161,7 +166,14 @@ func (a *API) showImage(_ *httpapi.Call, img glance.Image) (imageView, error) {
 	return a.view(img), nil
 }
 
+// deleteImage has the process that has the image's staged bytes do it, if it answers.
 func (a *API) deleteImage(c *httpapi.Call, img glance.Image) (httpapi.None, error) {
+	if host := a.svc.StageHost(img); host != "" {
+		err := a.svc.Forward(c.Ctx(), host, http.MethodDelete, c.R.URL.Path, nil)
+		if f, ok := fault.Of(err); !ok || f.Status < 500 {
+			return httpapi.None{}, err
+		}
+	}
 	err := a.svc.DeleteImage(c.Ctx(), img.ID)
 	if fault.Is(err, http.StatusNotFound) {
 		err = fault.NotFound("Failed to find image %s to delete", img.ID)
@@ -310,15 +322,20 @@ func some(s string) *string { return known(s, s != "") }
 // createdImage is a new image and where to go with it.
 type createdImage struct {
 	imageView
-	base   string
-	stores []service.Backend
+	base    string
+	stores  []service.Backend
+	methods []string // of import
 }
 
-// Headers say where the image is and which stores may take its bytes.
+// Headers say where the image is and how its bytes may come, and to where.
 func (v createdImage) Headers() http.Header {
 	ids := make([]string, len(v.stores))
 	for i, s := range v.stores {
 		ids[i] = s.ID
 	}
-	return http.Header{"Location": {v.base + "/v2/images/" + v.ID}, "Openstack-Image-Store-Ids": {strings.Join(ids, ",")}}
+	h := http.Header{"Location": {v.base + "/v2/images/" + v.ID}, "Openstack-Image-Store-Ids": {strings.Join(ids, ",")}}
+	if len(v.methods) > 0 {
+		h["Openstack-Image-Import-Methods"] = []string{strings.Join(v.methods, ",")}
+	}
+	return h
 }

@@ -7,8 +7,8 @@ import (
 
 func (a *API) infoRoutes() httpapi.Table {
 	return httpapi.Table{
-		{Method: "GET", Path: "/info/import", Status: 200, Do: httpapi.Get(showImport)},
-		{Method: "GET", Path: "/info/usage", Status: 200, Do: httpapi.Get(showUsage)},
+		{Method: "GET", Path: "/info/import", Status: 200, Do: httpapi.Get(a.showImport)},
+		{Method: "GET", Path: "/info/usage", Status: 200, Do: httpapi.Get(a.showUsage)},
 		{Method: "GET", Path: "/info/stores", Status: 200, Do: httpapi.Get(a.listStores)},
 		{Method: "GET", Path: "/info/stores/detail", Status: 200,
 			Rule: policy.Rule{Name: "stores_info_detail", Check: "rule:context_is_admin or rule:service_api", Scope: scope},
@@ -24,18 +24,29 @@ type importView struct {
 	} `json:"import-methods"`
 }
 
-// showImport tells that images come by upload only.
-func showImport(*httpapi.Call) (v importView, err error) {
-	v.Methods.Description, v.Methods.Type, v.Methods.Value = "Import methods available.", "array", []string{}
+func (a *API) showImport(*httpapi.Call) (v importView, err error) {
+	v.Methods.Description, v.Methods.Type, v.Methods.Value = "Import methods available.", "array", a.svc.ImportMethods()
 	return v, nil
 }
 
 type usageView struct {
-	Usage map[string]any `json:"usage"`
+	Usage map[string]resourceView `json:"usage"`
 }
 
-// showUsage tells of limits kept in Keystone; ours are in the configuration.
-func showUsage(*httpapi.Call) (usageView, error) { return usageView{map[string]any{}}, nil }
+type resourceView struct {
+	Limit int64 `json:"limit"`
+	Usage int64 `json:"usage"`
+}
+
+// showUsage tells of limits that are kept in Keystone, nothing of others.
+func (a *API) showUsage(c *httpapi.Call) (usageView, error) {
+	v := usageView{map[string]resourceView{}}
+	usage, err := a.svc.Usage(c.Ctx())
+	for resource, u := range usage {
+		v.Usage[resource] = resourceView(u)
+	}
+	return v, err
+}
 
 type storeView struct {
 	ID          string         `json:"id"`

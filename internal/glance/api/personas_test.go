@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strconv"
@@ -62,13 +63,23 @@ func ask(t *testing.T, cloud *cloud, as string, row httpapi.Route) answer {
 	id := cloud.create(t, "member", `{"name": "x", "disk_format": "raw", "container_format": "bare", "tags": ["t"]}`)
 	cloud.do(t, "member", "POST", "/v2/images/"+id+"/members", fmt.Sprintf(`{"member": %q}`, guest), nil).want(t, 200, "")
 	header := map[string]string{}
-	if row.Method != "PUT" || !strings.HasSuffix(row.Path, "/file") {
-		cloud.upload(t, "member", id, "data").want(t, 204, "")
-	} else {
-		header["Content-Type"] = "application/octet-stream"
-	}
-	body := ""
+	bytes := map[string]string{"Content-Type": "application/octet-stream"}
 	switch {
+	case row.Method == "PUT" && (strings.HasSuffix(row.Path, "/file") || strings.HasSuffix(row.Path, "/stage")):
+		header = bytes
+	case row.Method == "POST" && strings.HasSuffix(row.Path, "/import"):
+		cloud.do(t, "member", "PUT", "/v2/images/"+id+"/stage", "data", bytes).want(t, 204, "")
+	default:
+		cloud.upload(t, "member", id, "data").want(t, 204, "")
+	}
+	body, task := "", ""
+	switch {
+	case row.Method == "POST" && strings.HasSuffix(row.Path, "/import"):
+		body = `{"method": {"name": "glance-direct"}}`
+	case row.Method == "POST" && row.Path == "/v2/tasks":
+		body = localTask
+	case strings.HasSuffix(row.Path, "/{task_id}"):
+		task = cloud.task(t)
 	case row.Method == "POST" && strings.HasSuffix(row.Path, "/members"):
 		body = `{"member": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"}`
 	case row.Method == "PUT" && strings.HasSuffix(row.Path, "{member_id}"):
@@ -80,6 +91,20 @@ func ask(t *testing.T, cloud *cloud, as string, row httpapi.Route) answer {
 	case row.Method == "PATCH":
 		body, header["Content-Type"] = `[{"op": "replace", "path": "/name", "value": "y"}]`, "application/openstack-images-v2.1-json-patch"
 	}
-	path := strings.NewReplacer("{image_id}", id, "{tag_value}", "t", "{store_id}", "files", "{member_id}", guest).Replace(row.Path)
+	path := strings.NewReplacer("{image_id}", id, "{tag_value}", "t", "{store_id}", "files", "{member_id}", guest, "{task_id}", task).Replace(row.Path)
 	return cloud.do(t, as, row.Method, path, body, header)
+}
+
+// localTask asks for what nobody may fetch.
+const localTask = `{"type": "import", "input": {"import_from": "http://127.0.0.1/x", "import_from_format": "raw",
+	"image_properties": {"disk_format": "raw", "container_format": "bare"}}}`
+
+// task makes a task and returns its ID.
+func (c *cloud) task(t *testing.T) string {
+	t.Helper()
+	var task struct{ ID string }
+	if err := json.Unmarshal(c.do(t, "admin", "POST", "/v2/tasks", localTask, nil).want(t, 201, "").body, &task); err != nil {
+		t.Fatal(err)
+	}
+	return task.ID
 }

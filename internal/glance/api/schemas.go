@@ -21,7 +21,7 @@ var schemaFiles embed.FS
 
 func (a *API) schemaRoutes() httpapi.Table {
 	var t httpapi.Table
-	for _, name := range []string{"image", "images", "member", "members"} {
+	for _, name := range []string{"image", "images", "member", "members", "task", "tasks"} {
 		text := schemaText(name)
 		t = append(t, httpapi.Route{Method: "GET", Path: "/schemas/" + name, Status: 200,
 			Do: httpapi.Get(func(*httpapi.Call) (json.RawMessage, error) { return text, nil })})
@@ -42,6 +42,7 @@ var imageSchema = loadSchema(schemaText("image"))
 
 // schema checks the properties of an object.
 type schema struct {
+	name       string
 	order      []string // of the properties, as in the document
 	properties map[string]map[string]any
 	additional map[string]any
@@ -52,6 +53,7 @@ func loadSchema(text []byte) schema {
 		Properties orderedKeys `json:"properties"`
 	}
 	var doc struct {
+		Name       string                    `json:"name"`
 		Properties map[string]map[string]any `json:"properties"`
 		Additional map[string]any            `json:"additionalProperties"`
 	}
@@ -62,7 +64,7 @@ func loadSchema(text []byte) schema {
 			panic(err) // it is embedded
 		}
 	}
-	return schema{order.Properties, doc.Properties, doc.Additional}
+	return schema{doc.Name, order.Properties, doc.Properties, doc.Additional}
 }
 
 // orderedKeys are the keys of an object in the order of its text.
@@ -91,14 +93,14 @@ func (k *orderedKeys) UnmarshalJSON(text []byte) error {
 func (s schema) check(obj map[string]any) error {
 	for _, name := range s.order {
 		if v, ok := obj[name]; ok {
-			if err := checkValue(s.properties[name], v, "['properties']["+pprint.Quote(name)+"]", "["+pprint.Quote(name)+"]"); err != nil {
+			if err := s.checkValue(s.properties[name], v, "['properties']["+pprint.Quote(name)+"]", "["+pprint.Quote(name)+"]"); err != nil {
 				return err
 			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(obj)) {
 		if s.properties[name] == nil {
-			if err := checkValue(s.additional, obj[name], "['additionalProperties']", "["+pprint.Quote(name)+"]"); err != nil {
+			if err := s.checkValue(s.additional, obj[name], "['additionalProperties']", "["+pprint.Quote(name)+"]"); err != nil {
 				return err
 			}
 		}
@@ -107,11 +109,11 @@ func (s schema) check(obj map[string]any) error {
 }
 
 // checkValue checks one value; path leads to its schema, where to the value.
-func checkValue(rule map[string]any, v any, path, where string) error {
+func (s schema) checkValue(rule map[string]any, v any, path, where string) error {
 	keyword, message := violation(rule, v)
 	if message != "" {
-		return fault.BadRequest("Provided object does not match schema 'image': %s\n\nFailed validating %s in schema%s:\n%s\n\nOn instance%s:\n%s",
-			message, pprint.Quote(keyword), path, indented(pprint.Format(rule)), where, indented(pprint.Format(v)))
+		return fault.BadRequest("Provided object does not match schema '%s': %s\n\nFailed validating %s in schema%s:\n%s\n\nOn instance%s:\n%s",
+			s.name, message, pprint.Quote(keyword), path, indented(pprint.Format(rule)), where, indented(pprint.Format(v)))
 	}
 	items, isItems := rule["items"].(map[string]any)
 	list, isList := v.([]any)
@@ -119,7 +121,7 @@ func checkValue(rule map[string]any, v any, path, where string) error {
 		return nil
 	}
 	for i, e := range list {
-		if err := checkValue(items, e, path+"['items']", fmt.Sprintf("%s[%d]", where, i)); err != nil {
+		if err := s.checkValue(items, e, path+"['items']", fmt.Sprintf("%s[%d]", where, i)); err != nil {
 			return err
 		}
 	}

@@ -3,8 +3,12 @@ package service
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"nacre/internal/glance"
+	"nacre/internal/oslo/httpclient"
 )
 
 // Config are the options of the Image service, under the original's names. A
@@ -39,6 +43,35 @@ type Config struct {
 	// was not recognised. Bytes of another format than the declared one, and
 	// dangerous ones, are refused in any case.
 	RequireImageFormatMatch bool `yaml:"require_image_format_match"`
+
+	EnabledImportMethods []string           `yaml:"enabled_import_methods"`
+	ImageImportPlugins   []string           `yaml:"image_import_plugins"` // in running order
+	ImportFiltering      httpclient.Config  `yaml:"import_filtering_opts"`
+	ImageConversion      ImageConversion    `yaml:"image_conversion"`
+	InjectMetadata       InjectMetadata     `yaml:"inject_metadata_properties"`
+	GlanceDownload       DownloadProperties `yaml:"glance_download_properties"`
+	TaskTimeToLive       int                `yaml:"task_time_to_live"` // hours, once a task is over
+
+	UseKeystoneLimits bool `yaml:"use_keystone_limits"` // instead of user_storage_quota
+	// WorkerSelfReferenceURL is where other processes of this service find the
+	// one that has an image's staged bytes; "" is where all share them.
+	WorkerSelfReferenceURL string `yaml:"worker_self_reference_url"`
+}
+
+// ImageConversion is about the plugin image_conversion.
+type ImageConversion struct {
+	OutputFormat string `yaml:"output_format"` // qcow2, raw or vmdk
+}
+
+// InjectMetadata is about the plugin inject_image_metadata.
+type InjectMetadata struct {
+	IgnoreUserRoles []string          `yaml:"ignore_user_roles"` // whose imports get nothing
+	Inject          map[string]string `yaml:"inject"`
+}
+
+// DownloadProperties says which properties glance-download takes along.
+type DownloadProperties struct {
+	ExtraProperties []string `yaml:"extra_properties"` // how their names begin
 }
 
 // DefaultConfig is what holds where nothing is configured.
@@ -46,7 +79,12 @@ func DefaultConfig() Config {
 	return Config{ImageSizeCap: 1 << 40, UserStorageQuota: "0", ImageMemberQuota: 128, ImagePropertyQuota: 128,
 		ImageTagQuota: 128, ImageLocationQuota: 10, LimitParamDefault: 25, APILimitMax: 1000,
 		ClientSocketTimeout: 900, DoSecureHash: true, HTTPRetries: 3, WakeupTime: 300,
-		ImageCacheMaxSize: 10 << 30, ImageCacheStallTime: 86400, CachePrefetcherInterval: 300}
+		ImageCacheMaxSize: 10 << 30, ImageCacheStallTime: 86400, CachePrefetcherInterval: 300,
+		EnabledImportMethods: []string{GlanceDirect, WebDownload, CopyImage},
+		ImportFiltering:      httpclient.Config{AllowedSchemes: []string{"http", "https"}, AllowedPorts: []int{80, 443}},
+		ImageConversion:      ImageConversion{OutputFormat: "raw"}, InjectMetadata: InjectMetadata{IgnoreUserRoles: []string{"admin"}},
+		GlanceDownload: DownloadProperties{ExtraProperties: []string{"hw_", "trait:", "os_distro", "os_secure_boot", "os_type"}},
+		TaskTimeToLive: 48}
 }
 
 // Check reports every option that makes no sense.
@@ -66,6 +104,31 @@ func (c *Config) Check() error {
 	}
 	if _, err := parseSize(c.UserStorageQuota); err != nil {
 		errs = append(errs, fmt.Errorf("user_storage_quota: %w", err))
+	}
+	return errors.Join(append(errs, c.checkImport())...)
+}
+
+// checkImport reports the mistakes of the options about import.
+func (c *Config) checkImport() error {
+	errs := []error{checkPlugins(c.ImageImportPlugins)}
+	if err := c.ImportFiltering.Check(); err != nil {
+		errs = append(errs, fmt.Errorf("import_filtering_opts: %w", err))
+	}
+	for _, m := range c.EnabledImportMethods {
+		if !slices.Contains([]string{GlanceDirect, WebDownload, CopyImage, GlanceDownload}, m) {
+			errs = append(errs, fmt.Errorf("enabled_import_methods: %q is none of glance-direct, web-download, copy-image, glance-download", m))
+		}
+	}
+	if f := c.ImageConversion.OutputFormat; !slices.Contains([]string{"", "qcow2", "raw", "vmdk"}, f) {
+		errs = append(errs, fmt.Errorf("image_conversion.output_format: %q is none of qcow2, raw, vmdk", f))
+	}
+	for name := range c.InjectMetadata.Inject {
+		if strings.HasPrefix(name, glance.ReservedNamespace) || setters[name] != nil || name == "" || len(name) > 255 {
+			errs = append(errs, fmt.Errorf("inject_metadata_properties.inject: %q is no property that can be injected", name))
+		}
+	}
+	if c.TaskTimeToLive < 0 {
+		errs = append(errs, errors.New("task_time_to_live is negative"))
 	}
 	return errors.Join(errs...)
 }

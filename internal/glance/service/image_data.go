@@ -36,14 +36,21 @@ func (s *Service) Upload(ctx context.Context, id string, data Data) error {
 	if err != nil {
 		return err
 	}
+	q, err := s.quotaOf(ctx)
+	if err != nil {
+		return err
+	}
 	up := s.claim(id)
 	s.enter(up)
 	defer s.leave(up)
-	img, err := s.store.BeginUpload(ctx, up, s.clock.Now())
+	limits := q.check(wanted{glance.ImageSizeTotal: max(data.Length, 0) / glance.MiB, glance.ImageCountUploading: 0})
+	img, err := s.store.BeginUpload(ctx, up, s.clock.Now(), limits...)
 	if err != nil {
 		return uploadFault(err, id)
 	}
 	s.notify(ctx, "image.prepare", img)
+	defer s.progress.end(id)
+	data.Body = s.counted(id, to.ID, data.Body)
 	if err := s.fillImage(ctx, up, &img, to, data); err != nil {
 		return uploadFault(err, id)
 	}

@@ -45,6 +45,9 @@ func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
 			return err
 		}
 	}
+	if err := s.unstage(ctx, dead); err != nil {
+		return err
+	}
 	slog.WarnContext(ctx, "dead upload undone", "image", dead.ImageID, "worker", dead.Worker)
 	return s.store.AbortUpload(ctx, up, s.clock.Now())
 }

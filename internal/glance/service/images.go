@@ -56,7 +56,11 @@ func (s *Service) CreateImage(ctx context.Context, want glance.Image) (glance.Im
 	if err := s.checkLimits(glance.Image{}, want); err != nil {
 		return glance.Image{}, err
 	}
-	err := s.store.InsertImage(ctx, want)
+	q, err := s.quotaOf(ctx)
+	if err != nil {
+		return glance.Image{}, err
+	}
+	err = s.store.InsertImage(ctx, want, q.check(wanted{glance.ImageCountTotal: 1})...)
 	if errors.Is(err, db.ErrDuplicate) {
 		return glance.Image{}, fault.Conflict("Image ID %s already exists!", want.ID)
 	} else if err != nil {
@@ -136,6 +140,8 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 			}
 		}
 		return img.To(glance.Deleted)
+	}, func(ctx context.Context, tx *db.Tx) error {
+		return s.imports.Cancel(ctx, tx, id, errImageGone().Error())
 	})
 	if err != nil {
 		return missing(err, id)
@@ -145,6 +151,7 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 			s.removeBytes(ctx, l)
 		}
 	}
+	s.removeStaged(ctx, was)
 	if s.cache != nil {
 		if _, err := s.evict(ctx, id); err != nil {
 			slog.WarnContext(ctx, "cached image not removed yet", "image", id, "error", err)

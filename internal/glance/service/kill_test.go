@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(victimEnv); dir != "" {
 		victim(dir)
 	}
+	if dir := os.Getenv(importVictimEnv); dir != "" {
+		importVictim(dir)
+	}
 	os.Exit(m.Run())
 }
 

@@ -7,13 +7,16 @@ package service
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"sync"
 	"time"
 
 	"nacre/internal/glance"
+	"nacre/internal/glance/blob"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/flow"
 	"nacre/internal/oslo/loop"
 	"nacre/internal/oslo/messaging"
 )
@@ -32,6 +35,11 @@ type Deps struct {
 	Events   Notifier // nil: nobody listens
 	Config   Config
 	Cache    *Cache // nil: none
+
+	Staging  string             // directory of the staging area; "": nothing can be imported
+	Identity Identity           // for limits and other regions; nil: there are none
+	Regions  *http.Client       // to the image services of other regions; nil: a usual one
+	Fail     func(point string) // failpoints of flows; nil: none
 }
 
 // Service is the Image service.
@@ -48,8 +56,17 @@ type Service struct {
 	hashWanted  chan struct{}
 	cacheWanted chan struct{}
 
-	mu   sync.Mutex
-	live map[string]bool // IDs of the uploads that this process is busy with
+	staging  []*blob.File // what came, then what each plugin made of it
+	identity Identity
+	web      *http.Client // to what tenants name
+	region   *http.Client // to what the catalogue names
+	flows    *flow.Engine
+	imports  flow.Starter[imageImport]
+	progress progress
+
+	mu     sync.Mutex
+	live   map[string]bool   // IDs of the uploads that this process is busy with
+	tokens map[string]string // of callers, by the task that needs theirs
 }
 
 // New checks what it is given.
@@ -67,9 +84,13 @@ func New(d Deps) (*Service, error) {
 	if d.Clock == nil {
 		d.Clock = clock.System
 	}
-	return &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events,
-		config: d.Config, quota: quota, live: map[string]bool{}, cache: d.Cache, hashWanted: make(chan struct{}, 1),
-		cacheWanted: make(chan struct{}, 1)}, nil
+	s := &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events, config: d.Config, quota: quota,
+		live: map[string]bool{}, cache: d.Cache, hashWanted: make(chan struct{}, 1), cacheWanted: make(chan struct{}, 1),
+		identity: d.Identity, region: d.Regions, tokens: map[string]string{}}
+	if s.config.UseKeystoneLimits {
+		s.quota = 0
+	}
+	return s, s.openImports(d)
 }
 
 // Config is what the service was configured with.
@@ -82,6 +103,8 @@ func (s *Service) Loops() []loop.Loop {
 		{Name: "image_blobs", Every: 5 * time.Minute, Run: s.tidyBlobs},
 		{Name: "image_hashes", Every: 10 * time.Second, Wake: s.hashWanted, Run: s.hashImages},
 		{Name: "image_scrubber", Every: time.Duration(s.config.WakeupTime) * time.Second, Run: s.scrub},
+		{Name: "image_staging", Every: 5 * time.Minute, Run: s.tidyStaging},
+		{Name: "tasks", Every: time.Hour, Run: s.expireTasks},
 	}
 	if s.cache != nil {
 		loops = append(loops, loop.Loop{Name: "image_cache", Every: time.Duration(s.config.CachePrefetcherInterval) * time.Second,

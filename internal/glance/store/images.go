@@ -14,8 +14,11 @@ var images = db.Table[glance.Image]("images")
 
 // InsertImage writes a new image with its tags and properties; db.ErrDuplicate
 // if there is or ever was one with its ID.
-func (s *Store) InsertImage(ctx context.Context, img glance.Image) error {
+func (s *Store) InsertImage(ctx context.Context, img glance.Image, limits ...glance.UsageCheck) error {
 	return s.change(ctx, img.ID, func(ctx context.Context, tx *db.Tx) error {
+		if err := checkUsage(ctx, tx, limits); err != nil {
+			return err
+		}
 		if err := images.Insert(ctx, tx, img); err != nil {
 			return err
 		}
@@ -88,9 +91,10 @@ func (s *Store) updateImage(ctx context.Context, who glance.Visible, id string, 
 
 // DeleteImage marks the image deleted, ends its upload, its memberships and its
 // locations, and returns it as it was. With delay, an image that has bytes and
-// its locations wait for the scrubber. check may refuse.
+// its locations wait for the scrubber. check may refuse; the others write what
+// belongs to it.
 func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, delay bool, now time.Time,
-	check func(glance.Image) error) (was glance.Image, err error) {
+	check func(glance.Image) error, also ...func(context.Context, *db.Tx) error) (was glance.Image, err error) {
 	err = s.change(ctx, id, func(ctx context.Context, tx *db.Tx) error {
 		was, err = one(ctx, tx, who, seenBy(images.Select("deleted_at IS NULL").Where("id = ?", id), who, "all"))
 		if err != nil {
@@ -98,6 +102,11 @@ func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, 
 		}
 		if err := check(was); err != nil {
 			return err
+		}
+		for _, fn := range also {
+			if err := fn(ctx, tx); err != nil {
+				return err
+			}
 		}
 		gone := was
 		gone.Status, gone.DeletedAt, gone.UpdatedAt = glance.Deleted, &now, now.Truncate(time.Second)

@@ -390,3 +390,149 @@ func TestKnown(t *testing.T) {
 		}
 	})
 }
+
+// TestTasks: who sees which tasks, in which order, and how one ends.
+func TestTasks(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		insert(t, s, image(1, "p"))
+		task := func(n int, owner string) glance.Task {
+			at := now.Add(time.Duration(n) * time.Second)
+			return glance.Task{ID: fmt.Sprintf("10000000-0000-4000-8000-%012d", n), Type: glance.ImageImport, Status: glance.TaskPending, Owner: owner,
+				ImageID: image(1, "p").ID, Input: `{"a": "x?"}`, CreatedAt: at, UpdatedAt: at}
+		}
+		for n, owner := range []string{"p", "q", "p"} {
+			if err := s.InsertTask(t.Context(), task(n, owner), func(context.Context, *db.Tx) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		page := db.Page{Limit: 2, Sort: []db.Sort{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}}
+		ids := func(who glance.Visible, f glance.TaskFilter, p db.Page, at time.Time) (out string) {
+			found, err := s.Tasks(t.Context(), who, f, p, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, task := range found {
+				out += task.ID[35:]
+			}
+			return out
+		}
+		if got := ids(admin, nil, page, now); got != "21" {
+			t.Errorf("an admin sees %s", got)
+		}
+		page.Marker = task(1, "").ID
+		if got := ids(admin, nil, page, now); got != "0" {
+			t.Errorf("the next page is %s", got)
+		}
+		page.Marker = ""
+		if got := ids(as("p"), nil, page, now); got != "20" {
+			t.Errorf("p sees %s", got)
+		}
+		if _, err := s.Task(t.Context(), as("q"), task(0, "").ID, now); !errors.Is(err, db.ErrNoRow) {
+			t.Errorf("q sees p's: %v", err)
+		}
+		if err := s.Report(t.Context(), task(0, "").ID, "Copied 1 MiB", now); err != nil {
+			t.Error(err)
+		}
+		if got := ids(admin, glance.TaskFilter{"status": "processing"}, page, now); got != "0" {
+			t.Errorf("processing: %s", got)
+		}
+		if err := s.EndTask(t.Context(), task(0, "").ID, glance.TaskFailure, "why", now, now.Add(time.Hour)); err != nil {
+			t.Error(err)
+		}
+		if err := s.Report(t.Context(), task(0, "").ID, "late", now); !errors.Is(err, glance.ErrTaskOver) {
+			t.Errorf("a task that is over: %v", err)
+		}
+		got, err := s.Task(t.Context(), admin, task(0, "").ID, now)
+		if err != nil || got.Status != glance.TaskFailure || got.Message != "why" || got.Input != `{"a": "x?"}` || !got.ExpiresAt.Equal(now.Add(time.Hour)) {
+			t.Errorf("got %+v, %v", got, err)
+		}
+		late := now.Add(2 * time.Hour)
+		if found, err := s.ImageTasks(t.Context(), image(1, "p").ID, late); err != nil || len(found) != 2 {
+			t.Errorf("after one has expired: %v, %v", found, err)
+		}
+		if n, err := s.ExpireTasks(t.Context(), late); n != 1 || err != nil {
+			t.Errorf("%d expired, %v", n, err)
+		}
+	})
+}
+
+// TestUsage counts what is staged, imported, copied and stored.
+func TestUsage(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		states := []glance.Status{glance.Queued, glance.Saving, glance.Uploading, glance.Importing, glance.Active, glance.Active, glance.Killed}
+		for n, status := range states {
+			img := image(n, "p")
+			img.Status, img.Size = status, 1<<20
+			if n == 5 {
+				img.Properties[glance.ImportingToStores] = text("two")
+			} else {
+				img.Properties[glance.ImportingToStores] = text("")
+			}
+			insert(t, s, img)
+		}
+		insert(t, s, image(99, "q"))
+		want := glance.Usage{Staged: 3 << 20, Images: 6, Uploading: 4}
+		if got, err := s.Usage(t.Context(), "p"); err != nil || got != want {
+			t.Errorf("got %+v, %v, want %+v", got, err, want)
+		}
+		refused := errors.New("too many")
+		var seen glance.Usage
+		check := glance.UsageCheck{Project: "p", Check: func(u glance.Usage) error { seen = u; return refused }}
+		if err := s.InsertImage(t.Context(), image(50, "p"), check); !errors.Is(err, refused) || seen != want {
+			t.Errorf("got %v, %+v", err, seen)
+		}
+		if _, err := s.AnyImage(t.Context(), image(50, "p").ID); !errors.Is(err, db.ErrNoRow) {
+			t.Errorf("what was refused is there: %v", err)
+		}
+	})
+}
+
+// TestStaging: an image is uploading from the first byte until it is imported,
+// and what needs its bytes keeps them.
+func TestStaging(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		img := image(1, "p")
+		insert(t, s, img)
+		up := glance.Upload{ImageID: img.ID, ID: "20000000-0000-4000-8000-000000000001", Worker: "w", ExpiresAt: now, Staging: true}
+		if _, err := s.BeginStage(t.Context(), up, now); err != nil {
+			t.Fatal(err)
+		}
+		tidy := up
+		tidy.ID, tidy.Staging = "20000000-0000-4000-8000-000000000002", false
+		if err := s.ClaimUnstaged(t.Context(), tidy); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("while it is being staged: %v", err)
+		}
+		if err := s.AbortUpload(t.Context(), up, now); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Image(t.Context(), admin, img.ID); err != nil || got.Status != glance.Queued {
+			t.Errorf("after it was given up: %+v, %v", got, err)
+		}
+		if _, err := s.BeginStage(t.Context(), up, now); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.FinishStage(t.Context(), up, 7, "http://host", now); err != nil {
+			t.Fatal(err)
+		}
+		got, err := s.Image(t.Context(), admin, img.ID)
+		if err != nil || got.Status != glance.Uploading || got.Size != 7 || *got.Properties[glance.StageHost] != "http://host" {
+			t.Errorf("staged: %+v, %v", got, err)
+		}
+		if err := s.ClaimUnstaged(t.Context(), tidy); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("what is staged: %v", err)
+		}
+		// Whoever tidies a store of the image does not take it for a dead upload.
+		if err := s.ClaimUnlocated(t.Context(), tidy, "one"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.AbortUpload(t.Context(), tidy, now); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.Image(t.Context(), admin, img.ID); err != nil || got.Status != glance.Uploading {
+			t.Errorf("after tidying: %+v, %v", got, err)
+		}
+		if err := s.FinishStage(t.Context(), up, 7, "", now); !errors.Is(err, glance.ErrUploadLost) {
+			t.Errorf("twice: %v", err)
+		}
+	})
+}

@@ -13,9 +13,9 @@ import (
 var uploads = db.Table[glance.Upload]("image_uploads")
 
 // BeginUpload makes a queued image saving and gives it to up. It returns what
-// glance.Image.To refuses with, db.ErrNoRow for no such image, db.ErrDuplicate
-// if the image has an upload.
-func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time) (img glance.Image, err error) {
+// glance.Image.To or a limit refuses with, db.ErrNoRow for no such image,
+// db.ErrDuplicate if the image has an upload.
+func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time, limits ...glance.UsageCheck) (img glance.Image, err error) {
 	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
 		q := images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)
 		if img, err = one(ctx, tx, glance.Visible{All: true}, q); err != nil {
@@ -26,6 +26,9 @@ func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time
 		}
 		img.Status, img.UpdatedAt = glance.Saving, now.Truncate(time.Second)
 		if _, err := images.Update(ctx, tx, img, "status", "updated_at"); err != nil {
+			return err
+		}
+		if err := checkUsage(ctx, tx, limits); err != nil {
 			return err
 		}
 		return uploads.Insert(ctx, tx, up)
@@ -110,12 +113,14 @@ func (s *Store) FinishUpload(ctx context.Context, up glance.Upload, img glance.I
 // AbortUpload makes the image queued again. An upload that was lost is success.
 func (s *Store) AbortUpload(ctx context.Context, up glance.Upload, now time.Time) error {
 	err := s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
-		if err := drop(ctx, tx, up); err != nil {
+		_, err := db.Exec(ctx, tx, `UPDATE images SET status = 'queued', size = -1, virtual_size = -1, updated_at = ?
+			WHERE id = ? AND (status = 'saving' OR status = 'uploading') AND EXISTS (SELECT 1 FROM image_uploads u
+			WHERE u.image_id = images.id AND u.id = ? AND u.staging = (images.status = 'uploading'))`,
+			now.Truncate(time.Second), up.ImageID, up.ID)
+		if err != nil {
 			return err
 		}
-		_, err := db.Exec(ctx, tx, `UPDATE images SET status = 'queued', size = -1, virtual_size = -1, updated_at = ?
-			WHERE id = ? AND status = 'saving'`, now.Truncate(time.Second), up.ImageID)
-		return err
+		return drop(ctx, tx, up)
 	})
 	if errors.Is(err, glance.ErrUploadLost) {
 		return nil

@@ -1,0 +1,125 @@
+// Package peers is the Image service as a client of other services' public APIs.
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/gophercloud/gophercloud/v2"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/catalog"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/limits"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/registeredlimits"
+	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
+
+	"nacre/internal/oslo/keystoneauth"
+)
+
+// Keystone is the identity service as Glance needs it.
+type Keystone struct {
+	session *keystoneauth.Session
+	region  string
+
+	mu      sync.Mutex
+	service string // our ID in the catalogue; "" is not asked yet
+}
+
+// NewKeystone makes a client that asks with the service's own rights.
+func NewKeystone(session *keystoneauth.Session, region string) *Keystone {
+	return &Keystone{session: session, region: region}
+}
+
+// Limits are those of a project, by resource: its own, else the registered ones.
+func (k *Keystone) Limits(ctx context.Context, project string) (map[string]int64, error) {
+	client, err := k.session.Client(ctx, "identity")
+	if err != nil {
+		return nil, err
+	}
+	service, err := k.serviceID(ctx, client)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	page, err := registeredlimits.List(client, registeredlimits.ListOpts{ServiceID: service}).AllPages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("registered limits: %w", err)
+	}
+	registered, err := registeredlimits.ExtractRegisteredLimits(page)
+	if err != nil {
+		return nil, fmt.Errorf("registered limits: %w", err)
+	}
+	for _, l := range registered {
+		if l.RegionID == "" || l.RegionID == k.region {
+			out[l.ResourceName] = int64(l.DefaultLimit)
+		}
+	}
+	return out, k.override(ctx, client, limits.ListOpts{ServiceID: service, ProjectID: project}, out)
+}
+
+// override puts the project's own limits in the place of registered ones.
+func (k *Keystone) override(ctx context.Context, client *gophercloud.ServiceClient, opts limits.ListOpts, out map[string]int64) error {
+	page, err := limits.List(client, opts).AllPages(ctx)
+	if err != nil {
+		return fmt.Errorf("limits of project %s: %w", opts.ProjectID, err)
+	}
+	own, err := limits.ExtractLimits(page)
+	if err != nil {
+		return fmt.Errorf("limits of project %s: %w", opts.ProjectID, err)
+	}
+	for _, l := range own {
+		if l.RegionID == "" || l.RegionID == k.region {
+			out[l.ResourceName] = int64(l.ResourceLimit)
+		}
+	}
+	return nil
+}
+
+// serviceID is the catalogue's ID of the image service.
+func (k *Keystone) serviceID(ctx context.Context, client *gophercloud.ServiceClient) (string, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.service != "" {
+		return k.service, nil
+	}
+	entries, err := entries(ctx, client)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		if e.Type == "image" {
+			k.service = e.ID
+			return e.ID, nil
+		}
+	}
+	return "", errors.New("the catalogue has no image service")
+}
+
+// Endpoint is the image service's address in a region, by the catalogue.
+func (k *Keystone) Endpoint(ctx context.Context, region, availability string) (string, error) {
+	client, err := k.session.Client(ctx, "identity")
+	if err != nil {
+		return "", err
+	}
+	entries, err := entries(ctx, client)
+	if err != nil {
+		return "", err
+	}
+	for _, e := range entries {
+		for _, p := range e.Endpoints {
+			if e.Type == "image" && strings.EqualFold(p.RegionID, region) && p.Interface == availability {
+				return p.URL, nil
+			}
+		}
+	}
+	return "", nil
+}
+
+func entries(ctx context.Context, client *gophercloud.ServiceClient) ([]tokens.CatalogEntry, error) {
+	page, err := catalog.List(client).AllPages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("catalogue: %w", err)
+	}
+	return catalog.ExtractServiceCatalog(page)
+}

@@ -1,0 +1,143 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"nacre/internal/glance"
+	"nacre/internal/glance/store"
+	"nacre/internal/oslo/fault"
+	"nacre/internal/oslo/flow"
+)
+
+// importStores gives the staged bytes to each store that has not got them yet.
+func (s *Service) importStores(ctx context.Context, st *imageImport) error {
+	for i, id := range st.Stores {
+		img, err := s.importing(ctx, st)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(listOf(img, glance.FailedImport), id) {
+			continue // before the process was killed
+		}
+		st.At = id
+		if !img.In(id) {
+			err = importFault(s.importTo(ctx, st, id), st.ImageID)
+		}
+		_, again := flow.RetryOf(err)
+		switch {
+		case err == nil:
+			err = s.importedTo(ctx, st, id, i == len(st.Stores)-1)
+		case !st.AllMustSucceed && !again && ctx.Err() == nil:
+			slog.WarnContext(ctx, "image not imported to a store", "image", st.ImageID, "store", id, "error", err)
+			err = s.gaveUp(ctx, st, id)
+		}
+		if err != nil {
+			return err
+		}
+		st.At = ""
+	}
+	return nil
+}
+
+// importing is the flow's image, unless it was deleted.
+func (s *Service) importing(ctx context.Context, st *imageImport) (glance.Image, error) {
+	img, err := s.store.AnyImage(ctx, st.ImageID)
+	if err == nil && img.DeletedAt != nil {
+		err = errImageGone()
+	}
+	return img, err
+}
+
+func listOf(img glance.Image, name string) []string {
+	if v := img.Properties[name]; v != nil && *v != "" {
+		return strings.Split(*v, ",")
+	}
+	return nil
+}
+
+// importTo gives the staged bytes to one store.
+func (s *Service) importTo(ctx context.Context, st *imageImport, id string) error {
+	if s.backend(id) == nil {
+		return fault.Conflict("Unknown scheme '%s' found in URI", id)
+	}
+	if err := s.awaitUpload(ctx, st); err != nil {
+		return err
+	}
+	src, err := s.staging[st.Area].Open(ctx, st.ImageID, 0)
+	if err != nil {
+		return errStaged(err)
+	}
+	defer src.Close()
+	err = s.AddData(ctx, st.ImageID, Data{Body: s.watched(ctx, st, id, src), Length: glance.None, Store: id})
+	if err != nil {
+		err = errors.Join(err, s.awaitUpload(ctx, st)) // somebody was faster
+	}
+	return err
+}
+
+// awaitUpload waits for whoever writes bytes of the image, or tidies its stores.
+// One that died with an earlier owner of the flow is undone.
+func (s *Service) awaitUpload(ctx context.Context, st *imageImport) error {
+	held, err := s.store.Held(ctx, st.ImageID)
+	if err != nil || !held {
+		return err
+	}
+	if err := s.healUploads(ctx); err != nil {
+		return err
+	}
+	if held, err = s.store.Held(ctx, st.ImageID); err != nil || !held {
+		return err
+	}
+	return flow.Retry(errors.New("somebody else writes bytes of the image"), time.Second)
+}
+
+// importedTo tells that a store has the bytes, and makes the image active when
+// that is enough.
+func (s *Service) importedTo(ctx context.Context, st *imageImport, id string, last bool) error {
+	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
+		if img.Status == glance.Importing && (last || !st.AllMustSucceed) {
+			img.Status = glance.Active
+		}
+		setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, []string{id}) })
+		return nil
+	})
+}
+
+// gaveUp tells that a store has nothing.
+func (s *Service) gaveUp(ctx context.Context, st *imageImport, id string) error {
+	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
+		setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, []string{id}) })
+		setList(img, glance.FailedImport, func(l []string) []string { return union(l, []string{id}) })
+		return nil
+	})
+}
+
+// importUnstore removes what the flow brought to stores, none of which had the
+// image before.
+func (s *Service) importUnstore(ctx context.Context, st *imageImport) error {
+	if err := s.awaitUpload(ctx, st); err != nil {
+		return err
+	}
+	err := s.store.Import(ctx, st.ImageID, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
+		if err := tx.Unlocate(ctx, st.Stores); err != nil {
+			return err
+		}
+		return flow.Guard(ctx, tx.Tx)
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range st.Stores {
+		if b := s.backend(id); b != nil {
+			if err := s.empty(ctx, *b, st.ImageID); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
