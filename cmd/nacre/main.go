@@ -16,7 +16,7 @@ func main() {
 	defer stop()
 	root := &cobra.Command{Use: "nacre", Short: "A cloud in one binary: OpenStack's APIs without its weight",
 		SilenceUsage: true, SilenceErrors: true}
-	root.AddCommand(upCommand(), runCommand(), adminCommand(), openrcCommand(), explainCommand(), policyCommand(), versionCommand())
+	root.AddCommand(upCommand(), runCommand(), adminCommand(), openrcCommand(), explainCommand(), imageCommand(), policyCommand(), versionCommand())
 	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "nacre:", err)
 		os.Exit(1)
