@@ -340,15 +340,18 @@ func (e *Engine) keep(ctx context.Context) error {
 func (e *Engine) Wait(ctx context.Context, name, key string) error {
 	for {
 		e.mu.Lock()
-		finished, inHand := e.finished, maps.Clone(e.running)
+		finished := e.finished
 		e.mu.Unlock()
-		last, err := db.One(ctx, e.db, records.Select("name = ? AND resource = ?", name, key).OrderBy("created_at DESC", "live"))
+		last, err := e.last(ctx, name, key)
+		if err == nil && last.Live == "" && !e.inHand(last.ID) {
+			last, err = e.last(ctx, name, key) // a step's own record of the end may have been undone since
+		}
 		if errors.Is(err, db.ErrNoRow) {
 			return nil
 		} else if err != nil {
 			return err
 		}
-		if last.Live == "" && inHand[last.ID] == nil {
+		if last.Live == "" && !e.inHand(last.ID) {
 			if last.Phase == Failed {
 				return last.failure()
 			}
@@ -361,4 +364,15 @@ func (e *Engine) Wait(ctx context.Context, name, key string) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+// last is the newest flow of that name for key.
+func (e *Engine) last(ctx context.Context, name, key string) (record, error) {
+	return db.One(ctx, e.db, records.Select("name = ? AND resource = ?", name, key).OrderBy("created_at DESC", "live"))
+}
+
+func (e *Engine) inHand(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.running[id] != nil
 }
