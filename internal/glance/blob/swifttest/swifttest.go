@@ -89,11 +89,18 @@ pipeline = catch_errors cache bulk s3api tempauth slo dlo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
+# on a busy machine its impatient defaults take every server for dead
+conn_timeout = 30
+node_timeout = 60
+error_suppression_limit = 1000000
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:cache]
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{{.Cache}}
+connect_timeout = 30
+io_timeout = 60
+error_suppression_limit = 1000000
 [filter:bulk]
 use = egg:swift#bulk
 [filter:s3api]
@@ -195,7 +202,7 @@ func freePorts(n int) (ports []string, err error) {
 // wait logs in and makes a container, for which every server is needed.
 func (s *Swift) wait(dir string) error {
 	var last error
-	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
 		if last = s.probe(); last == nil {
 			return nil
 		}
