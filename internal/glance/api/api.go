@@ -27,8 +27,18 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		Name: "glance", Type: "image", Prefix: "/v2", AdminRule: "context_is_admin",
 		Roots: a.versionRoutes(), Table: a.routes(), Rules: append(baseRules[:len(baseRules):len(baseRules)], taskRules...),
 		Fault: failure, Malformed: malformed, NotFound: a.notFound, NotAllowed: notAllowed,
-		Unauthorized: unauthorized, Forbidden: a.forbidden, Admit: bodiless,
+		Unauthorized: unauthorized, Forbidden: a.forbidden, Admit: admit,
+		Schemas: schemaFiles, SchemaFault: schemaFault, ShallowFirst: true,
+		Formats: map[string]func(any) error{"regex": anyFormat, "date-time": anyFormat},
 	}, d)
+}
+
+// admit refuses bodies for what they are, before any rule is asked.
+func admit(c *httpapi.Call) error {
+	if err := bodiless(c); err != nil {
+		return err
+	}
+	return readOnlyMetadef(c)
 }
 
 // bodiless refuses a body where none is expected: what it asks for would be dropped.
@@ -36,7 +46,7 @@ func bodiless(c *httpapi.Call) error {
 	reads := c.Route.Method == http.MethodPatch || slices.Contains([]string{"/images", "/images/{image_id}/import", "/images/{image_id}/locations", "/tasks"}, c.Route.Path) ||
 		strings.HasPrefix(c.Route.Path, "/images/{image_id}/members") &&
 			(c.Route.Method == http.MethodPost || c.Route.Method == http.MethodPut)
-	if len(c.Body) > 0 && !reads {
+	if len(c.Body) > 0 && !reads && !c.Route.TakesBody() {
 		return fault.BadRequest("A body is not expected with this request.")
 	}
 	return nil
@@ -45,7 +55,7 @@ func bodiless(c *httpapi.Call) error {
 func (a *API) routes() httpapi.Table {
 	var all httpapi.Table
 	for _, t := range []httpapi.Table{a.imageRoutes(), a.dataRoutes(), a.tagRoutes(), a.memberRoutes(),
-		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes(), a.cacheRoutes(), a.importRoutes(), a.taskRoutes()} {
+		a.schemaRoutes(), a.infoRoutes(), a.locationRoutes(), a.cacheRoutes(), a.importRoutes(), a.taskRoutes(), a.metadefRoutes()} {
 		all = append(all, t...)
 	}
 	return all
@@ -88,4 +98,13 @@ var baseRules = []policy.Rule{
 	{Name: "download_from_store", Check: "rule:context_is_admin or (role:member and " + seenImage + ")",
 		Scope: scope, Description: "Downloads image from specific store using store selection parameters",
 		Operations: []string{"GET /v2/images/{image_id}/file"}},
+	{Name: "metadef_default", Check: "", Description: "Not a rule of any call: what older files of rules refer to."},
+	{Name: "metadef_admin", Check: "rule:context_is_admin", Description: "Whoever may change metadata definitions."},
+	{Name: "delete_metadef_namespace", Check: metadefAdmin, Scope: scope, Description: "Delete a namespace.",
+		Operations: []string{"DELETE /v2/metadefs/namespaces/{namespace_name}", "DELETE /v2/metadefs/namespaces/{namespace_name}/objects",
+			"DELETE /v2/metadefs/namespaces/{namespace_name}/properties", "DELETE /v2/metadefs/namespaces/{namespace_name}/tags"}},
+	{Name: "list_metadef_resource_types", Check: metadefSeen, Scope: scope, Description: "List meta definition resource types.",
+		Operations: []string{"GET /v2/metadefs/resource_types"}},
+	{Name: "get_metadef_resource_type", Check: metadefSeen, Scope: scope, Description: "Get meta definition resource types associations.",
+		Operations: []string{"GET /v2/metadefs/namespaces/{namespace_name}/resource_types"}},
 }

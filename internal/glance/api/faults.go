@@ -177,6 +177,13 @@ func (a *API) forbidden(c *httpapi.Call, rule string, f *fault.Fault) *fault.Fau
 	if cacheRefused(rule) {
 		return refused()
 	}
+	if strings.HasPrefix(c.Route.Path, "/metadefs/") {
+		target := policy.Owned(c.Caller)
+		if n, err := a.svc.MetadefNamespace(c.Ctx(), c.Param("namespace_name")); err == nil {
+			target = n.PolicyTarget()
+		}
+		return a.metadefForbidden(c, rule, target)
+	}
 	if id := c.Param("image_id"); id != "" {
 		img, err := a.svc.Image(c.Ctx(), id)
 		if err != nil || !c.Allowed("get_image", img.PolicyTarget()) {

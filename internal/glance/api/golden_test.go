@@ -33,12 +33,6 @@ type exchange struct {
 	} `json:"response"`
 }
 
-// unbuilt are the exchanges that are not replayed, by the beginning of their
-// name, and why.
-var unbuilt = map[string]string{
-	"014": "metadata definitions are not built", "015": "metadata definitions are not built",
-}
-
 // foreign are lists of a cloud that had other images as well: only their
 // shape and links can be compared.
 var foreign = []string{"086", "087", "088", "095", "097", "099", "101", "105"}
@@ -54,7 +48,6 @@ func TestGolden(t *testing.T) {
 		t.Fatalf("no recordings: %v", err)
 	}
 	cloud := start(t, service.DefaultConfig())
-	replayed := 0
 	for _, file := range files {
 		number := filepath.Base(file)[:3]
 		if number == "086" {
@@ -62,16 +55,47 @@ func TestGolden(t *testing.T) {
 				cloud.do(t, "admin", "POST", "/v2/images", fmt.Sprintf(`{"id": %q, "name": "g-page%d", "disk_format": "raw", "container_format": "bare"}`, id, i), nil).want(t, 201, "")
 			}
 		}
-		if unbuilt[number] != "" {
-			continue
+		if number == "128" {
+			loadDefinitions(t, cloud, load(t, file))
 		}
 		if number == "109" {
 			cloud.imported(t, "admin", pages[0])
 		}
-		replayed++
 		t.Run(filepath.Base(file), func(t *testing.T) { replay(t, cloud, load(t, file), slices.Contains(foreign, number)) })
 	}
-	t.Logf("%d of %d exchanges replayed", replayed, len(files))
+}
+
+// loadDefinitions loads the namespaces of a recorded list as files, the last of
+// the list first, and before them one that makes the resource types in the
+// order in which the recorded cloud got them.
+func loadDefinitions(t *testing.T, cloud *cloud, x exchange) {
+	t.Helper()
+	files := []string{`{"namespace": "first", "resource_type_associations": [{"name": "OS::Glance::Image"}, {"name": "OS::Cinder::Volume"},
+		{"name": "OS::Nova::Server"}, {"name": "OS::Nova::Aggregate"}, {"name": "OS::Nova::Flavor"}, {"name": "OS::Trove::Instance"}]}`}
+	found := x.Response.Body.(map[string]any)["namespaces"].([]any)
+	for _, n := range slices.Backward(found) {
+		n := maps.Clone(n.(map[string]any))
+		delete(n, "self")
+		delete(n, "schema")
+		delete(n, "created_at")
+		var types []any
+		for _, as := range n["resource_type_associations"].([]any) {
+			as := maps.Clone(as.(map[string]any))
+			delete(as, "created_at")
+			types = append(types, as)
+		}
+		n["resource_type_associations"] = types
+		text, err := json.Marshal(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, string(text))
+	}
+	for _, text := range files {
+		if _, err := cloud.svc.LoadMetadefs(t.Context(), []byte(text), service.MetadefLoad{}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func load(t *testing.T, file string) (x exchange) {
@@ -137,7 +161,7 @@ func requestBody(t *testing.T, x exchange) []byte {
 		return []byte(text)
 	}
 	created, _ := x.Response.Body.(map[string]any)
-	if x.Request.Method != "POST" || x.Response.Status != 201 {
+	if x.Request.Method != "POST" || x.Response.Status != 201 || created["id"] == nil {
 		return x.Request.Body
 	}
 	var sent map[string]any

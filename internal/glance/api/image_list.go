@@ -94,6 +94,7 @@ func parseParams(query string) params {
 // link is the list of images with these parameters, beginning after marker.
 func (p params) link(marker string) string { return p.linkTo("/v2/images", marker) }
 
+// linkTo is the list at path with these parameters, beginning after marker.
 func (p params) linkTo(path, marker string) string {
 	var parts []string
 	for _, name := range p.names {

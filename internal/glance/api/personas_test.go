@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path"
 	"strconv"
 	"strings"
 	"testing"
@@ -62,6 +63,9 @@ func ask(t *testing.T, cloud *cloud, as string, row httpapi.Route) answer {
 	t.Helper()
 	id := cloud.create(t, "member", `{"name": "x", "disk_format": "raw", "container_format": "bare", "tags": ["t"]}`)
 	cloud.do(t, "member", "POST", "/v2/images/"+id+"/members", fmt.Sprintf(`{"member": %q}`, guest), nil).want(t, 200, "")
+	if strings.HasPrefix(row.Path, "/v2/metadefs/") {
+		return askMetadefs(t, cloud, as, row)
+	}
 	header := map[string]string{}
 	bytes := map[string]string{"Content-Type": "application/octet-stream"}
 	switch {
@@ -107,4 +111,31 @@ func (c *cloud) task(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return task.ID
+}
+
+// metadefBodies are good bodies by the end of a path and the method.
+var metadefBodies = map[string]string{
+	"POST namespaces": `{"namespace": "New"}`, "PUT {namespace_name}": `{"namespace": "NS"}`,
+	"POST objects": `{"name": "new"}`, "PUT {object_name}": `{"name": "o"}`,
+	"POST properties":     `{"name": "new", "title": "T", "type": "string"}`,
+	"PUT {property_name}": `{"name": "p", "title": "T", "type": "string"}`,
+	"POST tags":           `{"tags": [{"name": "new"}]}`, "PUT {tag_name}": `{"name": "t"}`,
+	"POST resource_types": `{"name": "new"}`,
+}
+
+// askMetadefs sends a good request of the route about a private namespace of
+// the member's and the reader's project.
+func askMetadefs(t *testing.T, cloud *cloud, as string, row httpapi.Route) answer {
+	t.Helper()
+	for _, name := range []string{"NS", "New"} {
+		cloud.do(t, "admin", "DELETE", "/v2/metadefs/namespaces/"+name, "", nil)
+	}
+	cloud.do(t, "admin", "POST", "/v2/metadefs/namespaces", fmt.Sprintf(`{"namespace": "NS", "owner": %q, "objects": [{"name": "o"}],
+		"properties": {"p": {"title": "T", "type": "string"}}, "tags": [{"name": "t"}], "resource_type_associations": [{"name": "r"}]}`, memberProject), nil).
+		want(t, 201, "")
+	name := strings.NewReplacer("{namespace_name}", "NS", "{object_name}", "o", "{property_name}", "p", "{tag_name}", "t", "{name}", "r").Replace(row.Path)
+	if strings.HasSuffix(row.Path, "{tag_name}") && row.Method == "POST" {
+		name += "2"
+	}
+	return cloud.do(t, as, row.Method, name, metadefBodies[row.Method+" "+path.Base(row.Path)], nil)
 }

@@ -16,12 +16,14 @@ import (
 	"nacre/internal/oslo/pprint"
 )
 
-//go:embed schemas/*.json
+//go:embed schemas/*.json schemas/metadefs/*.json
 var schemaFiles embed.FS
 
 func (a *API) schemaRoutes() httpapi.Table {
 	var t httpapi.Table
-	for _, name := range []string{"image", "images", "member", "members", "task", "tasks"} {
+	for _, name := range []string{"image", "images", "member", "members", "task", "tasks",
+		"metadefs/namespace", "metadefs/namespaces", "metadefs/object", "metadefs/objects", "metadefs/property", "metadefs/properties",
+		"metadefs/resource_type", "metadefs/resource_types", "metadefs/tag", "metadefs/tags"} {
 		text := schemaText(name)
 		t = append(t, httpapi.Route{Method: "GET", Path: "/schemas/" + name, Status: 200,
 			Do: httpapi.Get(func(*httpapi.Call) (json.RawMessage, error) { return text, nil })})
