@@ -51,6 +51,12 @@ func adminGlanceCommand(o *upOptions) *cobra.Command {
 	purge.Flags().IntVar(&age, "age-in-days", age, "how long ago they were deleted")
 	purge.Flags().BoolVar(&images, "images", false, "forget their IDs as well: somebody may then make an image with one of them")
 
+	metadefs := &cobra.Command{Use: "metadefs", Short: "Load, unload and export metadata definitions"}
+	cmd.AddCommand(metadefs)
+	addMetadefs(func(use, short string, run func(cmd *cobra.Command, a *cloud.GlanceAdmin) error) *cobra.Command {
+		return on(metadefs, use, short, run)
+	})
+
 	cache := &cobra.Command{Use: "cache", Short: "Look after the cache of this host"}
 	cmd.AddCommand(cache)
 	on(cache, "list", "List what is cached and what is to be fetched", listCache)

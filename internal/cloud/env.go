@@ -48,6 +48,22 @@ func (e *Env) Database(name string) string {
 	return "sqlite://" + filepath.Join(e.Config.StateDir, "db", name+".db")
 }
 
+// soleWriter makes sure that no cloud is running that writes to a service's
+// SQLite database, which has one writer, and that none is started meanwhile.
+func (e *Env) soleWriter(name string) (unlock func() error, err error) {
+	if !strings.HasPrefix(e.Database(name), "sqlite:") {
+		return func() error { return nil }, nil
+	}
+	if err := os.MkdirAll(e.Config.StateDir, 0o755); err != nil {
+		return nil, fmt.Errorf("state directory: %w", err)
+	}
+	lock, err := lockFile(filepath.Join(e.Config.StateDir, "lock"))
+	if err != nil {
+		return nil, fmt.Errorf("stop the cloud first, for its SQLite database has one writer: %s is in use: %w", e.Config.StateDir, err)
+	}
+	return lock.Close, nil
+}
+
 // Dir is a directory below the state directory, made when it is missing.
 func (e *Env) Dir(parts ...string) (string, error) {
 	dir := filepath.Join(append([]string{e.Config.StateDir}, parts...)...)

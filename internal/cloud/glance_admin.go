@@ -21,16 +21,21 @@ type GlanceAdmin struct {
 // OpenGlanceAdmin is for the cloud of a configuration that was checked.
 func OpenGlanceAdmin(ctx context.Context, cfg Config) (*GlanceAdmin, error) {
 	env := &Env{Config: cfg, Clock: clock.System}
-	if err := os.MkdirAll(filepath.Join(cfg.StateDir, "db"), 0o700); err != nil {
+	unlock, err := env.soleWriter("glance")
+	if err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(cfg.StateDir, "db"), 0o700); err != nil {
+		return nil, errors.Join(err, unlock())
 	}
 	st, err := store.Open(ctx, env.Database("glance"))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, unlock())
 	}
+	end := func() error { return errors.Join(st.DB().Close(), unlock()) }
 	svc, err := env.imageService(st, "nacre-admin@"+cfg.Host)
 	if err != nil {
-		return nil, errors.Join(err, st.DB().Close())
+		return nil, errors.Join(err, end())
 	}
-	return &GlanceAdmin{svc, st.DB().Close}, nil
+	return &GlanceAdmin{svc, end}, nil
 }

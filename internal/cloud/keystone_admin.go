@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"nacre/internal/keystone/service"
 	"nacre/internal/keystone/token"
@@ -112,16 +111,11 @@ func (a KeystoneAdmin) TokenFlush(ctx context.Context) (n int64, err error) {
 
 // change calls fn with a service that may write.
 func (a KeystoneAdmin) change(ctx context.Context, fn func(svc identity) error) error {
-	if strings.HasPrefix(a.env.Database("keystone"), "sqlite:") {
-		if err := os.MkdirAll(a.env.Config.StateDir, 0o755); err != nil {
-			return fmt.Errorf("state directory: %w", err)
-		}
-		lock, err := lockFile(filepath.Join(a.env.Config.StateDir, "lock"))
-		if err != nil {
-			return fmt.Errorf("stop the cloud first, for its SQLite database has one writer: %s is in use: %w", a.env.Config.StateDir, err)
-		}
-		defer lock.Close()
+	unlock, err := a.env.soleWriter("keystone")
+	if err != nil {
+		return err
 	}
+	defer unlock()
 	svc, err := openIdentity(ctx, a.env)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package service
 import (
 	"bytes"
 	"context"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,11 @@ import (
 	"nacre/internal/glance"
 	"nacre/internal/oslo/db"
 )
+
+// Definitions are a few namespaces that clients expect, in metadefs/*.json.
+//
+//go:embed metadefs/*.json
+var Definitions embed.FS
 
 // MetadefLoad says what becomes of a namespace that is there already when a
 // file describes it: by default it is left alone.
