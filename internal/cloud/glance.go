@@ -36,7 +36,8 @@ func startGlance(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	env.Ops.HandleFunc("GET /images/{id}/progress", func(w http.ResponseWriter, r *http.Request) { progress(w, r, svc) })
-	return Running{API: a, Work: append(loops(svc.Loops()), svc.Carry), Close: st.DB().Close, Healthy: svc.Ping}, nil
+	return Running{API: a, Work: append(loops(svc.Loops()), svc.Carry), Close: st.DB().Close, Healthy: svc.Ping,
+		Defaults: func(ctx context.Context, _ string) error { return svc.EnsureDefinitions(ctx) }}, nil
 }
 
 // imageService is the service with the stores and the cache of this host.

@@ -157,3 +157,15 @@ func TestMetadefPages(t *testing.T) {
 	cloud.do(t, "admin", "GET", ns+"?visibility=private", "", nil).want(t, 200, `"namespaces":[{"namespace":"Mine"`)
 	cloud.do(t, "admin", "GET", ns+"?limit=0", "", nil).want(t, 200, `"namespaces":[]`)
 }
+
+// TestDefinitions loads the definitions that the binary carries, twice.
+func TestDefinitions(t *testing.T) {
+	cloud := start(t, service.DefaultConfig())
+	for range 2 {
+		if err := cloud.svc.EnsureDefinitions(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cloud.do(t, "stranger", "GET", ns+"/OS::Compute::CPUPinning?resource_type=OS::Nova::Flavor", "", nil).want(t, 200, `"hw:cpu_policy":{`)
+	cloud.do(t, "stranger", "GET", "/v2/metadefs/resource_types", "", nil).want(t, 200, `"name":"OS::Glance::Image"`)
+}

@@ -39,7 +39,8 @@ func (m *image) le64(off int, v uint64) *image {
 const gig = 1 << 30
 
 func qcow2(version uint32) *image {
-	return blank(64<<10).text(0, qcow2Magic).be32(4, version).be32(20, 16).be64(24, gig).be32(100, 104)
+	m := blank(64<<10).text(0, qcow2Magic).be32(4, version).be32(20, 16).be64(24, gig).be32(100, 104)
+	return m.be32(36, 2).be64(40, 3<<16).be64(48, 1<<16).be32(56, 1)
 }
 
 func vdi(kind uint32) *image {
@@ -113,4 +114,28 @@ func gpt() *image {
 
 func luks(version byte) *image {
 	return blank(8192).text(0, luksMagic).put(7, []byte{version}).be32(104, 8)
+}
+
+func ploop() *image {
+	return blank(4096).text(0, ploopMagicExt).le32(16, ploopVersion).le32(28, 2048).le64(36, gig/512)
+}
+
+// member adds a file to a tar archive.
+func (m *image) member(name string, kind byte, data []byte) *image {
+	h := blank(tarBlock).text(0, name).text(100, "0000644").text(124, fmt.Sprintf("%011o", len(data))).
+		text(148, "        ").put(156, []byte{kind}).text(257, tarMagic+"\x0000")
+	sum := 0
+	for _, c := range h.b {
+		sum += int(c)
+	}
+	h.text(148, fmt.Sprintf("%06o\x00 ", sum))
+	m.put(len(m.b), h.b).put(len(m.b), data)
+	return m.put(len(m.b), make([]byte, (tarBlock-len(data)%tarBlock)%tarBlock))
+}
+
+func (m *image) endOfArchive() *image { return m.put(len(m.b), make([]byte, 2*tarBlock)) }
+
+// ova is an archive of a descriptor and a disk.
+func ova(disk *image) *image {
+	return blank(0).member("x.ovf", '0', []byte("<Envelope/>")).member("x.vmdk", '0', disk.b).endOfArchive()
 }

@@ -3,9 +3,9 @@
 //
 // An Inspector is a writer: give it the whole image in order, in pieces of any
 // size, then ask for the Result. It never fails, never waits, and keeps at
-// most about 1.2 MiB (usually 5 KiB) however large or malicious the image is.
-// It knows qcow2, qed, vdi, vhd, vhdx, vmdk, iso, gpt (MBR as well) and luks;
-// what it does not know is raw. It reads headers only: that the data behind a
+// most about 2.4 MiB (usually 5 KiB) however large or malicious the image is.
+// It knows qcow2, qed, vdi, vhd, vhdx, vmdk, iso, gpt (MBR as well), luks, ploop
+// and ova; what it does not know is raw. It reads headers only: that the data behind a
 // header is sound is the business of whoever opens the image.
 package format
 
@@ -30,10 +30,19 @@ type Inspector struct {
 	table  *window // VHDX: the region table
 	meta   *window // VHDX: the metadata table
 	size   *window // VHDX: the virtual size
+
+	archive *archive // OVA: what is in it; nil inside of one
 }
 
 // NewInspector returns an Inspector that has seen nothing.
 func NewInspector() *Inspector {
+	in := newInner()
+	in.archive = &archive{}
+	return in
+}
+
+// newInner is an Inspector of a file in an archive, which is none itself.
+func newInner() *Inspector {
 	in := &Inspector{tail: make([]byte, 0, 2*tailSize)}
 	in.head = in.open(&window{want: headSize, then: in.headSeen})
 	in.volume = in.open(&window{off: isoVolume, want: isoSector})
@@ -48,6 +57,9 @@ func (in *Inspector) Write(p []byte) (int, error) {
 		}
 	}
 	in.windows = slices.DeleteFunc(in.windows, func(w *window) bool { return w.full() })
+	if in.archive != nil {
+		in.archive.write(p)
+	}
 	in.keepTail(p)
 	in.pos += int64(len(p))
 	return len(p), nil
@@ -60,7 +72,7 @@ func (in *Inspector) Result() Result {
 	}
 	r := Result{Size: in.pos}
 	for _, find := range []func() *Found{in.findQcow2, in.findQED, in.findVDI, in.findVHD,
-		in.findVHDX, in.findVMDK, in.findISO, in.findGPT, in.findLUKS} {
+		in.findVHDX, in.findVMDK, in.findISO, in.findGPT, in.findLUKS, in.findPloop, in.findOVA} {
 		if f := find(); f != nil {
 			r.Found = append(r.Found, *f)
 		}

@@ -31,7 +31,7 @@ func TestVerifyTakes(t *testing.T) {
 		"empty":                 {blank(0), "raw", 0},
 		"qcow2 v2":              {qcow2(2), "qcow2", gig},
 		"qcow2 v3":              {qcow2(3), "qcow2", gig},
-		"qcow2 zstd and L2":     {qcow2(3).be64(72, qcow2Compression|qcow2ExtendedL2), "qcow2", gig},
+		"qcow2 zstd and L2":     {qcow2(3).be64(72, qcow2Compression|qcow2ExtendedL2).be32(36, 4), "qcow2", gig},
 		"qcow2 as raw":          {qcow2(3), "raw", 64 << 10},
 		"vdi":                   {vdi(vdiDynamic), "vdi", gig},
 		"vhd":                   {vhd(vhdDynamic), "vhd", gig},
@@ -45,6 +45,13 @@ func TestVerifyTakes(t *testing.T) {
 		"gpt as raw":            {gpt(), "raw", 8192},
 		"fat as raw":            {blank(4096).put(0x10, []byte{2}).put(0x15, []byte{0xf8}).le16(510, mbrSignature), "raw", 4096},
 		"luks as raw":           {luks(1), "raw", 8192},
+		"udf":                   {blank(64<<10).put(isoVolume, []byte{0}).text(isoVolume+1, "BEA01"), "iso", 0},
+		"ploop":                 {ploop(), "ploop", gig},
+		"ploop of old":          {ploop().text(0, ploopMagic), "ploop", gig},
+		"ami with partitions":   {gpt(), "ami", 0},
+		"kernel":                {kernel(), "aki", 0},
+		"archive as raw":        {ova(monolithic()), "raw", 68096},
+		"tar that is no ova":    {blank(0).member("etc/passwd", '2', nil).endOfArchive(), "raw", 1536},
 		"ami":                   {blank(600), "ami", 0},
 		"text as raw":           {blank(0).text(0, "#!/bin/sh\necho hello\n"), "raw", 21},
 	} {
@@ -75,6 +82,19 @@ func TestVerifyRefusesWhatIsDangerous(t *testing.T) {
 		"qcow v1":                    {qcow2(1), "qcow2", "unknown_features"},
 		"qcow2 cut short":            {&image{qcow2(3).b[:80]}, "raw", "header"},
 		"qcow2 size":                 {qcow2(3).be64(24, 1<<63), "qcow2", "size"},
+		"qcow2 huge L1":              {qcow2(3).be32(36, 1<<31), "qcow2", "header"},
+		"qcow2 small L1":             {qcow2(3).be32(36, 1), "qcow2", "header"},
+		"qcow2 L1 in the header":     {qcow2(3).be64(40, 0), "qcow2", "header"},
+		"qcow2 L1 between clusters":  {qcow2(3).be64(40, 3<<16+512), "qcow2", "header"},
+		"qcow2 refcounts in header":  {qcow2(3).be64(48, 0), "qcow2", "header"},
+		"qcow2 huge refcounts":       {qcow2(3).be32(56, 1<<20), "qcow2", "header"},
+		"qcow2 clusters":             {qcow2(3).be32(20, 30), "qcow2", "header"},
+		"qcow2 encryption":           {qcow2(3).be32(32, 3), "qcow2", "header"},
+		"qcow2 snapshots":            {qcow2(3).be32(60, 1<<20), "qcow2", "header"},
+		"qcow2 header length":        {qcow2(3).be32(100, 1<<20), "qcow2", "header"},
+		"qcow2 refcount bits":        {qcow2(3).be32(96, 7), "qcow2", "header"},
+		"ploop version":              {ploop().le32(16, 3), "ploop", "version"},
+		"ploop size":                 {ploop().le64(36, 1<<60), "ploop", "size"},
 		"qed":                        {blank(4096).text(0, "QED\x00"), "raw", "banned"},
 		"vdi difference":             {vdi(4), "vdi", "parent"},
 		"vhd difference":             {vhd(4), "vhd", "parent"},
@@ -87,6 +107,11 @@ func TestVerifyRefusesWhatIsDangerous(t *testing.T) {
 		"vmdk two extents":           {vmdk(good + "RW 20 SPARSE \"other.vmdk\"\n"), "vmdk", "descriptor"},
 		"vmdk no extents":            {vmdk(strings.Replace(good, "RW 2097152", "# RW", 1)), "vmdk", "descriptor"},
 		"vmdk parent":                {vmdk(good + "parentFileNameHint=\"base.vmdk\"\n"), "vmdk", "descriptor"},
+		"vmdk two subformats":        {vmdk(strings.Replace(good, "createType", "createType=\"monolithicFlat\"\ncreateType", 1)), "vmdk", "descriptor"},
+		"vmdk subformat in comment":  {vmdk("# createType=\"monolithicFlat\"\n" + good), "vmdk", "descriptor"},
+		"vmdk sibling file":          {vmdk(strings.Replace(good, "SPARSE", "FLAT", 1)), "vmdk", "descriptor"},
+		"vmdk by descriptor alone":   {monolithic().le64(12, 0), "vmdk", "descriptor"},
+		"vmdk seSparse":              {blank(4096).text(0, vmdkMagicSE), "vmdk", "descriptor"},
 		"vmdk strange line":          {vmdk(good + "something else\n"), "vmdk", "descriptor"},
 		"vmdk descriptor elsewhere":  {monolithic().le64(28, 2), "vmdk", "descriptor"},
 		"vmdk no descriptor":         {monolithic().le64(36, 0), "vmdk", "descriptor"},
@@ -125,11 +150,15 @@ func TestVerifyRefusesLies(t *testing.T) {
 		declared string
 		want     string
 	}{
-		"raw as qcow2":   {blank(5000), "qcow2", "Image disk_format qcow2 does not match stream data raw"},
-		"vmdk as qcow2":  {monolithic(), "qcow2", "Image disk_format qcow2 does not match stream data vmdk"},
-		"gpt as ami":     {gpt(), "ami", "Image disk_format ami does not match stream data gpt"},
-		"two in one":     {iso().text(0, qcow2Magic).be32(4, 3), "iso", "Multiple formats detected: iso,qcow2"},
-		"two in one raw": {vdi(1).text(0, vhdCookie), "raw", "Multiple formats detected: vdi,vhd"},
+		"raw as qcow2":     {blank(5000), "qcow2", "Image disk_format qcow2 does not match stream data raw"},
+		"vmdk as qcow2":    {monolithic(), "qcow2", "Image disk_format qcow2 does not match stream data vmdk"},
+		"gpt as ari":       {gpt(), "ari", "Image disk_format ari does not match stream data gpt"},
+		"two in one":       {iso().text(0, qcow2Magic).be32(4, 3), "iso", "Multiple formats detected: iso,qcow2"},
+		"two in one raw":   {vdi(1).text(0, vhdCookie), "raw", "Multiple formats detected: vdi,vhd"},
+		"qcow2 with gpt":   {qcow2(3).put(mbrPartitions, []byte{0, 0, 2, 0, mbrGPT}).le32(mbrPartitions+8, 1).le16(510, mbrSignature), "raw", "Multiple formats detected: gpt,qcow2"},
+		"iso with footer":  {iso().text(len(iso().b)-512, vhdCookie).be32(len(iso().b)-452, vhdFixed), "iso", "Multiple formats detected: iso,vhd"},
+		"ploop as raw ami": {ploop(), "ami", "Image disk_format ami does not match stream data ploop"},
+		"qcow2 as kernel":  {qcow2(3), "aki", "Image disk_format aki does not match stream data qcow2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, r := inspect(tc.image.b, 4096)
@@ -172,17 +201,26 @@ func TestRealImages(t *testing.T) {
 		declared, driver, options string
 		refused                   bool
 	}{
-		"qcow2 v2":             {"qcow2", "qcow2", "compat=0.10", false},
-		"qcow2 v3":             {"qcow2", "qcow2", "compat=1.1", false},
-		"qcow2 zstd":           {"qcow2", "qcow2", "compression_type=zstd", false},
-		"qcow2 extended L2":    {"qcow2", "qcow2", "extended_l2=on", false},
-		"qcow2 data file":      {"qcow2", "qcow2", "data_file=" + filepath.Join(dir, "data"), true},
-		"vdi":                  {"vdi", "vdi", "", false},
-		"vhd dynamic":          {"vhd", "vpc", "force_size=on", false},
-		"vhd fixed":            {"vhd", "vpc", "subformat=fixed,force_size=on", false},
-		"vhdx":                 {"vhdx", "vhdx", "", false},
-		"vmdk":                 {"vmdk", "vmdk", "subformat=monolithicSparse", false},
-		"vmdk streamOptimized": {"vmdk", "vmdk", "subformat=streamOptimized", false},
+		"qcow2 small clusters":      {"qcow2", "qcow2", "cluster_size=512", false},
+		"qcow2 large clusters":      {"qcow2", "qcow2", "cluster_size=2M,refcount_bits=64", false},
+		"vdi static":                {"vdi", "vdi", "static=on", false},
+		"vhdx fixed":                {"vhdx", "vhdx", "subformat=fixed", false},
+		"ploop":                     {"ploop", "parallels", "", false},
+		"vmdk monolithicFlat":       {"vmdk", "vmdk", "subformat=monolithicFlat", true},
+		"vmdk twoGbMaxExtentSparse": {"vmdk", "vmdk", "subformat=twoGbMaxExtentSparse", true},
+		"vmdk twoGbMaxExtentFlat":   {"vmdk", "vmdk", "subformat=twoGbMaxExtentFlat", true},
+		"qed":                       {"raw", "qed", "", true},
+		"qcow2 v2":                  {"qcow2", "qcow2", "compat=0.10", false},
+		"qcow2 v3":                  {"qcow2", "qcow2", "compat=1.1", false},
+		"qcow2 zstd":                {"qcow2", "qcow2", "compression_type=zstd", false},
+		"qcow2 extended L2":         {"qcow2", "qcow2", "extended_l2=on", false},
+		"qcow2 data file":           {"qcow2", "qcow2", "data_file=" + filepath.Join(dir, "data"), true},
+		"vdi":                       {"vdi", "vdi", "", false},
+		"vhd dynamic":               {"vhd", "vpc", "force_size=on", false},
+		"vhd fixed":                 {"vhd", "vpc", "subformat=fixed,force_size=on", false},
+		"vhdx":                      {"vhdx", "vhdx", "", false},
+		"vmdk":                      {"vmdk", "vmdk", "subformat=monolithicSparse", false},
+		"vmdk streamOptimized":      {"vmdk", "vmdk", "subformat=streamOptimized", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "image")
@@ -204,6 +242,23 @@ func TestRealImages(t *testing.T) {
 	}
 }
 
+// TestRealLUKS: an encrypted disk is as large as what it decrypts to.
+func TestRealLUKS(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "luks")
+	out, err := exec.Command("qemu-img", "create", "-f", "luks", "--object", "secret,id=s,data=x", "-o", "key-secret=s,iter-time=10", file, "8M").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, r := inspect(b, 65536)
+	if len(r.Found) != 1 || r.Found[0].Format != "luks" || r.Found[0].safe() != nil || r.Found[0].VirtualSize != 8<<20 {
+		t.Errorf("got %+v of %d bytes", r, len(b))
+	}
+}
+
 func TestBacking(t *testing.T) {
 	tool, err := exec.LookPath("qemu-img")
 	if err != nil {
@@ -222,5 +277,50 @@ func TestBacking(t *testing.T) {
 		if _, err := r.Verify(declared); err == nil {
 			t.Errorf("an overlay passes as %s", declared)
 		}
+	}
+}
+
+// kernel is what a Linux kernel for x86 begins with.
+func kernel() *image {
+	return blank(8192).text(0, "MZ").le16(510, mbrSignature).text(514, "HdrS")
+}
+
+func TestVerifyArchive(t *testing.T) {
+	evil := vmdk(strings.Replace(fmt.Sprintf(goodDescriptor, "monolithicSparse"), "disk.vmdk", "/etc/passwd", 1))
+	good := ova(monolithic())
+	for name, tc := range map[string]struct {
+		image *image
+		want  string
+	}{
+		"good":            {good, ""},
+		"described file":  {blank(0).member("././@LongLink", 'L', []byte("long.ovf\x00")).put(1024, good.b), ""},
+		"evil disk":       {ova(evil), "inner_descriptor: Invalid extent filenames found"},
+		"overlay":         {ova(qcow2(3).be64(8, 4096)), "inner_backing_file: Image has a backing file"},
+		"bare descriptor": {ova(blank(0).text(0, fmt.Sprintf(goodDescriptor, "monolithicFlat"))), "inner_descriptor: Unsupported subformat"},
+		"link":            {blank(0).member("x.ovf", '0', nil).member("disk", '2', nil).endOfArchive(), "archive: The archive has links"},
+		"path":            {blank(0).member("x.ovf", '0', nil).member("../disk", '0', nil).endOfArchive(), "archive: Invalid file names"},
+		"cut":             {&image{good.b[:4000]}, "archive: The archive is cut short"},
+		"checksum":        {ova(monolithic()).text(1024, "y"), "archive: The archive is malformed"},
+		"no archive":      {blank(5000), "Image container_format ova does not match stream data raw"},
+		"a disk":          {qcow2(3), "Image container_format ova does not match stream data qcow2"},
+		"archive and iso": {ova(monolithic()).text(isoVolume+1, "CD001").put(isoVolume+2048, []byte{0}), "Multiple formats detected: iso,ova"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, piece := range []int{1 << 30, 4096, 100} {
+				_, r := inspect(tc.image.b, piece)
+				if err := r.VerifyArchive(); tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+					t.Fatalf("in pieces of %d: got %v, want %q", piece, err, tc.want)
+				}
+			}
+		})
+	}
+}
+
+// TestManyMistakes keeps what is wrong again and again from growing.
+func TestManyMistakes(t *testing.T) {
+	m := vmdk(strings.Repeat("x\n", vmdkDescriptorMax/2)).le64(36, vmdkDescriptorMax/512)
+	_, r := inspect(m.b, 65536)
+	if n := len(r.Found[0].Violations); n > 10 {
+		t.Errorf("%d violations", n)
 	}
 }

@@ -49,7 +49,7 @@ func (e *Unsafe) Error() string {
 }
 
 // known are the disk formats that Inspector can tell from raw.
-var known = []string{Raw, "qcow2", "vhd", "vhdx", "vmdk", "vdi", "qed", "iso", "gpt", "luks"}
+var known = []string{Raw, "qcow2", "vhd", "vhdx", "vmdk", "vdi", "qed", "iso", "gpt", "luks", "ploop", "ova"}
 
 // Verify checks the image against the disk format its owner declared and gives
 // its virtual size in bytes, 0 if unknown. An image declared raw may be
@@ -66,6 +66,8 @@ func (r Result) Verify(declared string) (int64, error) {
 	case declared == Raw:
 		size = r.Size
 	case found.Format == Raw && !slices.Contains(known, declared): // ami and the like
+	case found.Format == "gpt" && (declared == "aki" || declared == "ami"): // kernels for x86 begin with a boot sector
+		return 0, nil
 	default:
 		return 0, &Mismatch{Unknown: found.Format == Raw,
 			Reason: fmt.Sprintf("Image disk_format %s does not match stream data %s", declared, found.Format)}
@@ -85,6 +87,19 @@ func (r Result) Safe() error {
 		}
 	}
 	return nil
+}
+
+// VerifyArchive checks an image declared to be an OVA. The error is a *Mismatch
+// or an *Unsafe.
+func (r Result) VerifyArchive() error {
+	found, err := r.one()
+	switch {
+	case err != nil:
+		return err
+	case found.Format != "ova":
+		return &Mismatch{Unknown: found.Format == Raw, Reason: "Image container_format ova does not match stream data " + found.Format}
+	}
+	return found.safe()
 }
 
 // one is the single format of the image. A bootable ISO may begin with a
@@ -114,10 +129,10 @@ func (f Found) safe() error {
 	return &Unsafe{Format: f.Format, Violations: f.Violations}
 }
 
-// refuse notes a violation when bad.
+// refuse notes a violation when bad; what is wrong a thousand times is noted once.
 func (f *Found) refuse(bad bool, check, reason string) {
-	if bad {
-		f.Violations = append(f.Violations, Violation{check, reason})
+	if v := (Violation{check, reason}); bad && !slices.Contains(f.Violations, v) {
+		f.Violations = append(f.Violations, v)
 	}
 }
 

@@ -10,7 +10,8 @@ import (
 // sector of the grain directory (56). The descriptor is text.
 const (
 	vmdkMagic         = "KDMV"
-	vmdkMagic3        = "COWD" // the hosts' own sparse format, with no descriptor in it
+	vmdkMagic3        = "COWD"                             // the hosts' own sparse format, with no descriptor in it
+	vmdkMagicSE       = "\xbe\xba\xfe\xca\x00\x00\x00\x00" // and the one after it
 	vmdkAtEnd         = 1<<64 - 1
 	vmdkDescriptorAt  = 512
 	vmdkDescriptorMax = 1<<20 - 1
@@ -36,7 +37,7 @@ func (in *Inspector) findVMDK() *Found {
 	switch {
 	case h.has(0, vmdkMagic):
 		return in.sparseVMDK(h)
-	case h.has(0, vmdkMagic3), isBareDescriptor(in.text.seen()):
+	case h.has(0, vmdkMagic3), h.has(0, vmdkMagicSE), isBareDescriptor(in.text.seen()):
 		f := &Found{Format: "vmdk"}
 		f.refuse(true, "descriptor", "Unsupported subformat")
 		return f
@@ -51,6 +52,7 @@ func (in *Inspector) sparseVMDK(h block) *Found {
 	d := in.vmdk.seen()
 	f.refuse(len(d) == 0 || !in.vmdk.full(), "descriptor", "No descriptor found")
 	f.checkDescriptor(d)
+	f.refuse(h.le64(12) == 0, "descriptor", "Only the descriptor says what the disk is") // QEMU opens its extents then
 	if h.le64(56) == vmdkAtEnd {
 		f.checkFooter(h, in.last(tailSize))
 	}
@@ -62,8 +64,11 @@ func (in *Inspector) sparseVMDK(h block) *Found {
 func (f *Found) checkDescriptor(d block) {
 	text, _, _ := strings.Cut(string(d), "\x00")
 	f.refuse(!isText(block(text)), "descriptor", "The descriptor is not text")
+	text = strings.ToLower(text)
+	// Some take the first one they find, be it in a comment.
+	f.refuse(strings.Count(text, "createtype") > 1, "descriptor", "More than one subformat")
 	kind, extents := "", 0
-	for line := range strings.Lines(strings.ToLower(text)) {
+	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		key, value, isField := strings.Cut(line, "=")
 		key, value = strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`)
@@ -72,6 +77,8 @@ func (f *Found) checkDescriptor(d block) {
 		case isExtent(line):
 			extents++
 			f.refuse(strings.ContainsAny(line, `/\`), "descriptor", "Invalid extent filenames found")
+			fields := strings.Fields(line)
+			f.refuse(len(fields) < 3 || fields[2] != "sparse", "descriptor", "The extent is not sparse")
 		case isField && !strings.Contains(key, " "):
 			f.refuse(key == "parentfilenamehint" && value != "", "descriptor", "Image is a difference to a parent")
 			if key == "createtype" {

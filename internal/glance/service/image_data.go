@@ -149,10 +149,7 @@ func (s *Service) describe(ctx context.Context, img *glance.Image, d *digest) er
 	img.Size, img.VirtualSize = d.size, glance.None
 	img.Checksum, img.HashAlgo, img.HashValue = d.checksum(), hashAlgo, d.hash()
 	found := d.inspect.Result()
-	if img.ContainerFormat != "bare" {
-		return found.Safe() // the disk, if any, is inside of something else
-	}
-	size, err := found.Verify(img.DiskFormat)
+	size, err := fits(found, *img)
 	var lie *format.Mismatch
 	if errors.As(err, &lie) && lie.Unknown && !s.config.RequireImageFormatMatch {
 		slog.WarnContext(ctx, "image format not recognised", "image", img.ID, "format", img.DiskFormat)
@@ -170,6 +167,17 @@ func sameBytes(img glance.Image, d *digest) error {
 		return nil
 	}
 	return fmt.Errorf("image %s: %d bytes hash to %s, not to %s", img.ID, d.size, d.hash(), img.HashValue)
+}
+
+// fits checks what was found against both formats that the image declares.
+func fits(found format.Result, img glance.Image) (size int64, err error) {
+	switch img.ContainerFormat {
+	case "bare", "aki", "ari", "ami":
+		return found.Verify(img.DiskFormat)
+	case "ova":
+		return 0, found.VerifyArchive()
+	}
+	return 0, found.Safe() // the disk, if any, is inside of something else
 }
 
 // room is how many bytes an image of that owner may have, or why not length.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -148,6 +149,24 @@ func (s *Service) LoadMetadefs(ctx context.Context, text []byte, o MetadefLoad) 
 		return "merged", s.store.MergeMetadefNamespace(ctx, n, content, o.PreferNew)
 	}
 	return outcome, s.store.InsertMetadefNamespace(ctx, &n, content)
+}
+
+// EnsureDefinitions loads those of Definitions that are missing.
+func (s *Service) EnsureDefinitions(ctx context.Context) error {
+	names, err := fs.Glob(Definitions, "metadefs/*.json")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		text, err := Definitions.ReadFile(name)
+		if err == nil {
+			_, err = s.LoadMetadefs(ctx, text, MetadefLoad{})
+		}
+		if err != nil {
+			return fmt.Errorf("load %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // UnloadMetadefs deletes all namespaces, protected ones as well, and all

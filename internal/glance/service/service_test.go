@@ -254,18 +254,37 @@ func TestUploadRefused(t *testing.T) {
 // TestUploadContainers: what is not bare is a disk image in something else, or
 // none at all.
 func TestUploadContainers(t *testing.T) {
-	s := newSite(t)
-	svc := s.process(t, "w", service.DefaultConfig())
+	svc := newSite(t).process(t, "w", service.DefaultConfig())
 	kernel := make([]byte, 8192)
 	copy(kernel[510:], "\x55\xaa")
-	img := svc.NewImage(project)
-	img.DiskFormat, img.ContainerFormat = "aki", "aki"
-	img, err := svc.CreateImage(caller(t), img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := upload(t, svc, img.ID, bytes.NewReader(kernel)); err != nil {
-		t.Errorf("a kernel: %v", err)
+	overlay := make([]byte, 8192)
+	copy(overlay, "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x10\x00")
+	for name, tc := range map[string]struct {
+		disk, container string
+		data            []byte
+		refused         string
+	}{
+		"kernel":             {"aki", "aki", kernel, ""},
+		"disk as kernel":     {"aki", "aki", overlay, "Image disk_format aki does not match stream data qcow2"},
+		"unknown archive":    {"vmdk", "ova", make([]byte, 4096), ""},
+		"disk as archive":    {"vmdk", "ova", overlay, "Image container_format ova does not match stream data qcow2"},
+		"overlay in ovf":     {"qcow2", "ovf", overlay, "Image failed safety checks"},
+		"anything in docker": {"raw", "docker", kernel, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			img := svc.NewImage(project)
+			img.DiskFormat, img.ContainerFormat = tc.disk, tc.container
+			img, err := svc.CreateImage(caller(t), img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = upload(t, svc, img.ID, bytes.NewReader(tc.data))
+			if tc.refused != "" {
+				wantFault(t, err, 415, tc.refused)
+			} else if err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,131 @@
+package format
+
+import (
+	"strconv"
+	"strings"
+)
+
+// An OVA is a tar archive whose first file is an OVF descriptor. A header is
+// 512 bytes: name (0), size in octal digits (124), checksum (148), kind (156),
+// magic (257); the file follows, filled up to a multiple of 512.
+const (
+	tarBlock = 512
+	tarMagic = "ustar"
+)
+
+// archive walks through a tar archive as it passes and inspects each file in it.
+type archive struct {
+	header block      // of the next file, as far as it was seen
+	left   int64      // bytes of the current file that did not pass yet
+	pad    int64      // and of what fills it up
+	inner  *Inspector // of the current file; nil between files and for descriptions of them
+	files  int
+	over   bool // the end was seen, or it is no OVA
+	found  *Found
+}
+
+// write takes the next piece of the archive.
+func (a *archive) write(p []byte) {
+	for len(p) > 0 && !a.over {
+		switch {
+		case a.left > 0:
+			n := min(a.left, int64(len(p)))
+			if a.inner != nil {
+				_, _ = a.inner.Write(p[:n])
+			}
+			p, a.left = p[n:], a.left-n
+			if a.left == 0 {
+				a.fileEnds()
+			}
+		case a.pad > 0:
+			n := min(a.pad, int64(len(p)))
+			p, a.pad = p[n:], a.pad-n
+		default:
+			n := min(tarBlock-len(a.header), len(p))
+			a.header = append(a.header, p[:n]...)
+			p = p[n:]
+			if len(a.header) == tarBlock {
+				a.fileBegins(a.header)
+				a.header = a.header[:0]
+			}
+		}
+	}
+}
+
+func (a *archive) fileBegins(h block) {
+	if a.found != nil && h.zero(0, tarBlock) {
+		a.over = true
+		return
+	}
+	name, _, _ := strings.Cut(string(h[:100]), "\x00")
+	size, err := strconv.ParseInt(strings.Trim(string(h[124:136]), " \x00"), 8, 64)
+	kind := h.byte(156)
+	described := strings.IndexByte("xgLK", kind) >= 0 // the block describes the file that comes next
+	if a.found == nil {
+		if !h.has(257, tarMagic) || !checksumFits(h) || !described && !strings.HasSuffix(strings.ToLower(name), ".ovf") {
+			a.over = true
+			return
+		}
+		if !described {
+			a.found = &Found{Format: "ova"}
+		}
+	}
+	if a.files++; err != nil || size < 0 || !h.has(257, tarMagic) || !checksumFits(h) {
+		a.stop("The archive is malformed")
+		return
+	}
+	if a.found != nil {
+		a.found.refuse(!described && kind != '0' && kind != 0, "archive", "The archive has links or devices in it")
+		a.found.refuse(strings.ContainsAny(name, `/\`) || strings.Contains(name, ".."), "archive", "Invalid file names found")
+	}
+	a.left, a.pad = size, (tarBlock-size%tarBlock)%tarBlock
+	if !described && size > 0 {
+		a.inner = newInner()
+	}
+}
+
+// fileEnds takes over what is wrong with the file that ends.
+func (a *archive) fileEnds() {
+	if a.inner == nil || a.found == nil {
+		return
+	}
+	for _, f := range a.inner.Result().Found {
+		if f.Format == "gpt" {
+			continue
+		}
+		for _, v := range f.Violations {
+			a.found.refuse(true, "inner_"+v.Check, v.Reason)
+		}
+	}
+	a.inner = nil
+}
+
+func (a *archive) stop(why string) {
+	a.over = true
+	if a.found != nil {
+		a.found.refuse(true, "archive", why)
+	}
+}
+
+// checksumFits reports whether the sum of a header's bytes, its own place taken
+// as blanks, is what the header says.
+func checksumFits(h block) bool {
+	want, err := strconv.ParseInt(strings.Trim(string(h[148:156]), " \x00"), 8, 64)
+	sum := int64(8 * ' ')
+	for i, c := range h[:tarBlock] {
+		if i < 148 || i >= 156 {
+			sum += int64(c)
+		}
+	}
+	return err == nil && sum == want
+}
+
+func (in *Inspector) findOVA() *Found {
+	if in.archive == nil || in.archive.found == nil {
+		return nil
+	}
+	if a := in.archive; !a.over && (a.left > 0 || len(a.header) > 0) {
+		a.stop("The archive is cut short")
+	}
+	return in.archive.found
+}
