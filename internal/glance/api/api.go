@@ -28,7 +28,7 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		Roots: a.versionRoutes(), Table: a.routes(), Rules: append(baseRules[:len(baseRules):len(baseRules)], taskRules...),
 		Fault: failure, Malformed: malformed, NotFound: a.notFound, NotAllowed: notAllowed,
 		Unauthorized: unauthorized, Forbidden: a.forbidden, Admit: admit,
-		Schemas: schemaFiles, SchemaFault: schemaFault, ShallowFirst: true,
+		Schemas: schemaFiles, SchemaFault: schemaFault, ShallowFirst: true, UnknownFirst: true,
 		Formats: map[string]func(any) error{"regex": anyFormat, "date-time": anyFormat},
 	}, d)
 }

@@ -76,6 +76,9 @@ func readOnlyMetadef(c *httpapi.Call) error {
 	if !strings.HasPrefix(c.Route.Path, "/metadefs/") || !c.Route.TakesBody() || json.Unmarshal(c.Body, &body) != nil {
 		return nil // the body's schema says what else is wrong
 	}
+	if body == nil {
+		return fault.BadRequest("Unexpected body type. Expected list/dict.")
+	}
 	for _, name := range readOnlyAttributes[strings.TrimSuffix(path.Base(c.Route.Bodies[""]), ".json")] {
 		if _, there := body[name]; there {
 			return readOnlyFault(name)

@@ -31,6 +31,8 @@ func TestMetadefRefusals(t *testing.T) {
 		want                   string
 	}{
 		"unknown attribute":      {"admin", "POST", ns, `{"namespace": "X", "colour": "red"}`, 400, `Provided object does not match schema 'namespace': Additional properties are not allowed ('colour' was unexpected)\n\nFailed validating 'additionalProperties' in schema:`},
+		"null":                   {"admin", "POST", ns, `null`, 400, `Unexpected body type.`},
+		"two mistakes":           {"admin", "POST", ns + "/N/objects", `{"colour": "red"}`, 400, `'colour' was unexpected`},
 		"no name":                {"admin", "POST", ns, `{"display_name": "x"}`, 400, `'namespace' is a required property`},
 		"wrong type":             {"admin", "POST", ns, `{"namespace": "X", "protected": "yes"}`, 400, `'yes' is not of type 'boolean'\n\nFailed validating 'type' in schema['properties']['protected']:`},
 		"visibility":             {"admin", "POST", ns, `{"namespace": "X", "visibility": "shared"}`, 400, `'shared' is not one of ['public', 'private']`},

@@ -78,7 +78,7 @@ func (s *Service) check(sch *jsonschema.Schema, doc any, body []byte, query bool
 	}
 	first := firstError(ve)
 	if s.ShallowFirst {
-		first = shallowest(ve)
+		first = s.shallowest(ve)
 	}
 	value := at(doc, first.InstanceLocation)
 	e := SchemaError{Path: first.InstanceLocation, Value: pprint.Repr(value), Query: query, Body: body, Schema: fileOf(sch),
@@ -122,25 +122,28 @@ func firstError(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 
 // shallowest is the error that is nearest the top of the document, of several
 // the one that firstError would tell.
-func shallowest(e *jsonschema.ValidationError) *jsonschema.ValidationError {
+func (s *Service) shallowest(e *jsonschema.ValidationError) *jsonschema.ValidationError {
 	if opaque(e) || len(e.Causes) == 0 {
 		return e
 	}
 	var best *jsonschema.ValidationError
 	for _, c := range e.Causes {
-		c = shallowest(c)
-		if best == nil || compareDepth(c, best) < 0 {
+		c = s.shallowest(c)
+		if best == nil || s.compareDepth(c, best) < 0 {
 			best = c
 		}
 	}
 	return best
 }
 
-func compareDepth(a, b *jsonschema.ValidationError) int {
+func (s *Service) compareDepth(a, b *jsonschema.ValidationError) int {
 	if d := len(a.InstanceLocation) - len(b.InstanceLocation); d != 0 {
 		return d
 	}
 	if d := rank(a) - rank(b); d != 0 {
+		if unknown := min(rank(a), rank(b)) == requiredRank; unknown && s.UnknownFirst {
+			return -d
+		}
 		return d
 	}
 	return slices.Compare(a.InstanceLocation, b.InstanceLocation)

@@ -24,15 +24,18 @@ func opaque(e *jsonschema.ValidationError) bool {
 	return false
 }
 
+// requiredRank is the rank of properties that are missing; unknown ones come after.
+const requiredRank = 2
+
 // rank orders the errors of one object.
 func rank(e *jsonschema.ValidationError) int {
 	switch e.ErrorKind.(type) {
 	case *kind.Type:
 		return 0
 	case *kind.Required:
-		return 2
+		return requiredRank
 	case *kind.AdditionalProperties:
-		return 3
+		return requiredRank + 1
 	}
 	return 1
 }

@@ -42,6 +42,7 @@ type Service struct {
 
 	PlainQuery   bool // query schemas see the last value of each key, as a string
 	ShallowFirst bool // of several mistakes the one nearest the top of the body is told
+	UnknownFirst bool // with ShallowFirst: and an unknown property before a missing one
 
 	Fault        func(c *Call, f *fault.Fault) Response // the error envelope
 	SchemaFault  func(e SchemaError) *fault.Fault       // nil: 400 with the schema's sentence
