@@ -1,5 +1,5 @@
 // Package glance holds the nouns of the Image service: images, their members,
-// their states and which transition is allowed. It does no I/O.
+// their states and which transition is allowed; metadata definitions. It does no I/O.
 //
 //	format/   what an image file really is, found out while it streams by
 //	blob/     the drivers that keep the bytes of images

@@ -31,6 +31,8 @@ func TestMetadefRefusals(t *testing.T) {
 		want                   string
 	}{
 		"unknown attribute":      {"admin", "POST", ns, `{"namespace": "X", "colour": "red"}`, 400, `Provided object does not match schema 'namespace': Additional properties are not allowed ('colour' was unexpected)\n\nFailed validating 'additionalProperties' in schema:`},
+		"empty name":             {"admin", "POST", ns, `{"namespace": ""}`, 400, `1 to 80 characters`},
+		"update to empty name":   {"admin", "PUT", ns + "/N", `{"namespace": ""}`, 400, `1 to 80 characters`},
 		"null":                   {"admin", "POST", ns, `null`, 400, `Unexpected body type.`},
 		"two mistakes":           {"admin", "POST", ns + "/N/objects", `{"colour": "red"}`, 400, `'colour' was unexpected`},
 		"no name":                {"admin", "POST", ns, `{"display_name": "x"}`, 400, `'namespace' is a required property`},

@@ -86,6 +86,9 @@ func (f metadefFile) read() (n glance.MetadefNamespace, c glance.MetadefContent,
 	if n.Visibility != glance.Private && n.Visibility != glance.Public {
 		return n, c, fmt.Errorf("visibility %q is neither public nor private", f.Visibility)
 	}
+	if n.DisplayName != nil && len([]rune(*n.DisplayName)) > longestName {
+		return n, c, fmt.Errorf("display_name has more than %d characters", longestName)
+	}
 	types, err := propertyTypes(f.Properties)
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		c.Properties = append(c.Properties, glance.MetadefProperty{Name: name, Type: types[name]})

@@ -63,7 +63,7 @@ func (s *Service) CreateMetadefNamespace(ctx context.Context, n glance.MetadefNa
 	now := s.clock.Now()
 	n.CreatedAt, n.UpdatedAt = now, &now
 	complete(ctx, &n)
-	if err := checkContent(c); err != nil {
+	if err := errors.Join(checkName("namespace", n.Name), checkContent(c)); err != nil {
 		return n, err
 	}
 	err := s.store.InsertMetadefNamespace(ctx, &n, stamped(c, now, &now))
@@ -155,6 +155,9 @@ func (s *Service) UpdateMetadefNamespace(ctx context.Context, was, now glance.Me
 	at := s.clock.Now()
 	now.ID, now.CreatedAt, now.UpdatedAt = was.ID, was.CreatedAt, &at
 	complete(ctx, &now)
+	if err := checkName("namespace", now.Name); err != nil {
+		return now, err
+	}
 	err := s.store.UpdateMetadefNamespace(ctx, now)
 	switch {
 	case errors.Is(err, db.ErrDuplicate):
