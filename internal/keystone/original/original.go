@@ -61,7 +61,7 @@ func Read(ctx context.Context, url string, now time.Time) (keystone.Contents, Re
 	}
 	for _, read := range []func(context.Context) error{r.projects, r.users, r.passwords, r.groups, r.roles, r.assignments,
 		r.catalog, r.endpointFilters, r.policies, r.domainOptions, r.limits, r.credentials, r.appCredentials, r.trusts,
-		r.oauth, r.federation, r.federatedUsers, r.revocations, r.rest} {
+		r.oauth, r.federation, r.federatedUsers, r.revocations, r.idMappings, r.rest} {
 		if err := read(ctx); err != nil {
 			return keystone.Contents{}, Report{}, err
 		}
