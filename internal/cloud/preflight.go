@@ -111,6 +111,9 @@ func checkPorts(cfg Config) (ps []Problem) {
 	if cfg.whole() {
 		addrs[env.HostPort(metadataPort)], addrs[env.HostPort(novncPort)] = "nova-metadata", "nova-novncproxy"
 	}
+	if cfg.Keystone.V2 {
+		addrs[env.HostPort(identityAdminPort)] = "keystone, version 2.0"
+	}
 	for _, s := range Services {
 		if len(s.processes(cfg)) > 0 {
 			addrs[env.HostPort(s.Catalog.Port)] = s.Name

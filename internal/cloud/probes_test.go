@@ -45,6 +45,7 @@ func TestProbes(t *testing.T) {
 func TestEveryPortIsTried(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Listen, cfg.OpsListen = "192.0.2.1", "192.0.2.1:9464" // no address of this machine
+	cfg.Keystone.V2 = true
 	text := fmt.Sprint(checkPorts(cfg))
 	for _, port := range Ports() {
 		if !strings.Contains(text, fmt.Sprintf("192.0.2.1:%d: ", port)) {

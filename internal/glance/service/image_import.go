@@ -110,8 +110,10 @@ func (s *Service) beginImport(ctx context.Context, tx *store.Import, req ImportR
 	if err != nil {
 		return nil, err
 	}
-	if len(stores) == 0 { // clients wait until this list is there and empty
-		setList(&tx.Image, glance.ImportingToStores, func(list []string) []string { return list })
+	if len(stores) == 0 { // clients wait until the first list is there and empty, and then read the other
+		for _, name := range []string{glance.ImportingToStores, glance.FailedImport} {
+			setList(&tx.Image, name, func(list []string) []string { return list })
+		}
 		return nil, tx.Save(ctx)
 	}
 	if req.Method == WebDownload && !s.config.ImportFiltering.Passes(req.URI) {

@@ -681,7 +681,7 @@ func TestCADF(t *testing.T) {
 	p = l.ask(t, "POST", "/v3/auth/tokens", byPassword(admin, "wrong", ""))
 	random(p["target"].(map[string]any), "id")
 	check(p, map[string]any{"action": "authenticate", "outcome": "failure", "initiator": by(me), "target": map[string]any{"typeURI": "service/security/account/user"},
-		"reason": map[string]any{"reasonType": "wrong password for user " + admin, "reasonCode": "401"}})
+		"reason": map[string]any{"reasonType": "wrong password for user " + admin + ": invalid user or password", "reasonCode": "401"}})
 	p = l.ask(t, "POST", "/v3/auth/tokens", byPassword("nosuch", "wrong", ""))
 	random(p["target"].(map[string]any), "id")
 	random(p["initiator"].(map[string]any), "id")
