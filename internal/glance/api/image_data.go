@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,11 @@ func (a *API) dataRoutes() httpapi.Table {
 }
 
 func (a *API) upload(c *httpapi.Call, img glance.Image, w http.ResponseWriter) error {
+	return a.receive(c, img, w, a.svc.Upload)
+}
+
+// receive hands the bytes of a request to whoever takes them.
+func (a *API) receive(c *httpapi.Call, img glance.Image, w http.ResponseWriter, take func(ctx context.Context, id string, data service.Data) error) error {
 	data, err := dataOf(c)
 	if err != nil {
 		return err
@@ -36,7 +42,7 @@ func (a *API) upload(c *httpapi.Call, img glance.Image, w http.ResponseWriter) e
 	idle := a.watch(w)
 	defer idle.stop()
 	data.Body = idle.reader(data.Body)
-	if err := a.svc.Upload(c.Ctx(), img.ID, data); err != nil {
+	if err := take(c.Ctx(), img.ID, data); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -26,18 +26,7 @@ func (a *API) importRoutes() httpapi.Table {
 }
 
 func (a *API) stage(c *httpapi.Call, img glance.Image, w http.ResponseWriter) error {
-	data, err := dataOf(c)
-	if err != nil {
-		return err
-	}
-	idle := a.watch(w)
-	defer idle.stop()
-	data.Body = idle.reader(data.Body)
-	if err := a.svc.Stage(c.Ctx(), img.ID, data); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return a.receive(c, img, w, a.svc.Stage)
 }
 
 // importImage asks for bytes to be brought to an image.

@@ -8,27 +8,9 @@ import (
 	"nacre/internal/oslo/db"
 )
 
-// BeginStage makes a queued image uploading and gives it to up. It returns what
-// glance.Image.To or a limit refuses with, db.ErrNoRow for no such image.
-func (s *Store) BeginStage(ctx context.Context, up glance.Upload, now time.Time, limits ...glance.UsageCheck) (img glance.Image, err error) {
-	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
-		q := images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)
-		if img, err = one(ctx, tx, glance.Visible{All: true}, q); err != nil {
-			return err
-		}
-		if err := img.To(glance.Uploading); err != nil {
-			return err
-		}
-		img.Status, img.UpdatedAt = glance.Uploading, now.Truncate(time.Second)
-		if _, err := images.Update(ctx, tx, img, "status", "updated_at"); err != nil {
-			return err
-		}
-		if err := checkUsage(ctx, tx, limits); err != nil {
-			return err
-		}
-		return uploads.Insert(ctx, tx, up)
-	})
-	return img, err
+// BeginStage makes a queued image uploading and gives it to up, as BeginUpload does.
+func (s *Store) BeginStage(ctx context.Context, up glance.Upload, now time.Time, limits ...glance.UsageCheck) (glance.Image, error) {
+	return s.begin(ctx, up, glance.Uploading, now, limits)
 }
 
 // FinishStage records the size of what was staged and, unless it is "", where it

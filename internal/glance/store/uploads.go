@@ -15,16 +15,20 @@ var uploads = db.Table[glance.Upload]("image_uploads")
 // BeginUpload makes a queued image saving and gives it to up. It returns what
 // glance.Image.To or a limit refuses with, db.ErrNoRow for no such image,
 // db.ErrDuplicate if the image has an upload.
-func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time, limits ...glance.UsageCheck) (img glance.Image, err error) {
+func (s *Store) BeginUpload(ctx context.Context, up glance.Upload, now time.Time, limits ...glance.UsageCheck) (glance.Image, error) {
+	return s.begin(ctx, up, glance.Saving, now, limits)
+}
+
+func (s *Store) begin(ctx context.Context, up glance.Upload, to glance.Status, now time.Time, limits []glance.UsageCheck) (img glance.Image, err error) {
 	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
 		q := images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)
 		if img, err = one(ctx, tx, glance.Visible{All: true}, q); err != nil {
 			return err
 		}
-		if err := img.To(glance.Saving); err != nil {
+		if err := img.To(to); err != nil {
 			return err
 		}
-		img.Status, img.UpdatedAt = glance.Saving, now.Truncate(time.Second)
+		img.Status, img.UpdatedAt = to, now.Truncate(time.Second)
 		if _, err := images.Update(ctx, tx, img, "status", "updated_at"); err != nil {
 			return err
 		}
