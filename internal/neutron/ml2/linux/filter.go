@@ -2,6 +2,7 @@ package linux
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -40,14 +41,15 @@ type guard struct {
 // filters keeps the host's tables and remembers what is in them.
 type filters struct {
 	host    netns.NsHandle
+	record  string // path
 	applied ruleset
 	gen     uint32
 	guards  map[string]guard    // by port, as applied
 	members map[string]*members // by set, as rendered last
 }
 
-func newFilters(host netns.NsHandle) *filters {
-	return &filters{host: host}
+func newFilters(host netns.NsHandle, record string) *filters {
+	return &filters{host: host, record: record}
 }
 
 // applyFilters puts the filters of all ports in place, those without a tap too.
@@ -246,11 +248,15 @@ func (w *rendering) guardPort(p rpcapi.Port, srcs []source, mark uint32) {
 func quote(name string) string { return `"` + name + `"` }
 
 // commit brings the tables from what was applied to next, in one transaction,
-// and says whether they stand. If the kernel refuses, the security groups it
+// and says whether they stand. What stands since before a restart is left as it
+// is. If the kernel refuses, the security groups it
 // refuses are emptied (nothing passes) and the rest is applied.
 func (f *filters) commit(ctx context.Context, next ruleset, full bool) (stands bool, err error) {
 	if full && f.gen != generation(f.host) {
 		f.applied = nil
+	}
+	if f.applied == nil && next.stand(f.host, f.record) {
+		f.applied, f.gen = next, generation(f.host)
 	}
 	script := next.script(f.applied)
 	if script == "" {
@@ -265,7 +271,7 @@ func (f *filters) commit(ctx context.Context, next ruleset, full bool) (stands b
 		err = fmt.Errorf("some security groups may let nothing pass: %w", err)
 	}
 	f.applied, f.gen = next, generation(f.host)
-	return true, err
+	return true, errors.Join(err, next.remember(f.host, f.record))
 }
 
 // emptyRefused tries each security group's chains alone.

@@ -3,6 +3,8 @@ package linux
 import (
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -128,6 +130,13 @@ func TestRestartDisturbsNobody(t *testing.T) {
 	server := (&dnsmasq{dir: h.dir + "/dhcp/" + n.ID}).pid()
 	index := strings.SplitN(h.run("ip -o link show "+n.Bridge), " ", 2)[0]
 
+	router, err := openNamed(h.cfg.Prefix + "qrouter-" + h.want.Routers[0].ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer router.Close()
+	filtered, translated := generation(h.ns), generation(router)
+
 	h.stop()
 	if !inner.alive() || !pings(h.ns, "172.24.4.20") {
 		t.Error("traffic stops with the process")
@@ -164,12 +173,68 @@ func TestRestartDisturbsNobody(t *testing.T) {
 	if now := strings.SplitN(h.run("ip -o link show "+n.Bridge), " ", 2)[0]; now != index {
 		t.Error("the bridge was made anew")
 	}
+	if generation(h.ns) != filtered || generation(router) != translated {
+		t.Error("tables were replaced by themselves, which can cost a packet")
+	}
 	begin = time.Now()
 	h.driver.Apply(t.Context(), h.want, true)
 	t.Logf("a full round without change took %v", time.Since(begin))
 	begin = time.Now()
 	h.driver.Apply(t.Context(), h.want, false)
 	t.Logf("a round without change took %v", time.Since(begin))
+}
+
+// What the process does not see go while it is down must not count as standing.
+func TestTablesChangedWhileDownAreMadeAgain(t *testing.T) {
+	h, public := publicHost(t)
+	n := h.addNetwork(151, "10.0.0.0/24")
+	p := h.addPort(n, "10.0.0.12", h.addGroup(allow("icmp")))
+	router := rpcapi.Router{ID: uuid.New(), AdminStateUp: true, Interfaces: []rpcapi.RouterInterface{routerPort(n, "10.0.0.1")},
+		Gateway:     &rpcapi.RouterGateway{RouterInterface: routerPort(public, "172.24.4.10"), NextHops: []string{"172.24.4.1"}, EnableSNAT: true},
+		FloatingIPs: []rpcapi.FloatingIP{{ID: uuid.New(), Address: "172.24.4.20", FixedIP: "10.0.0.12"}}}
+	h.want.Routers = []rpcapi.Router{router}
+	h.apply()
+	ns, err := openNamed(h.cfg.Prefix + "qrouter-" + router.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ns.Close()
+	here := func() string {
+		inner, _ := tryIn(ns, "nft list ruleset")
+		return h.run("nft list ruleset") + inner
+	}
+	whole := here()
+	for name, harm := range map[string]func(){
+		"a table is gone": func() {
+			h.run("nft delete table inet nacre_ports")
+			tryIn(ns, "nft delete table ip nacre_router")
+		},
+		"a rule is gone": func() { h.run("nft flush chain inet nacre_ports to-" + p.ID) },
+		"the records are torn": func() {
+			for _, path := range []string{"filters.json", filepath.Join(routerDir, router.ID, "translation.json")} {
+				if err := os.Truncate(filepath.Join(h.dir, path), 7); err != nil {
+					t.Fatal(err)
+				}
+			}
+		},
+	} {
+		h.stop()
+		harm()
+		h.start()
+		if status, err := h.driver.Apply(t.Context(), h.want, true); err != nil || len(status.Errors) > 0 {
+			t.Errorf("%s: %v %+v", name, err, status.Errors)
+		}
+		if now := here(); now != whole {
+			t.Errorf("%s: the tables are not what they were:\n%s", name, now)
+		}
+	}
+	h.want.Ports[0].AdminStateUp = false // while nothing ran
+	h.stop()
+	h.start()
+	h.apply()
+	if strings.Contains(here(), "to-"+p.ID) {
+		t.Error("the filters of before a restart stand in for those wanted now")
+	}
 }
 
 func TestWhatIsBrokenIsMadeAgain(t *testing.T) {

@@ -120,7 +120,7 @@ func New(cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	return &Driver{cfg: cfg, host: host, nl: nl, numbers: numbers, done: map[string]print{}, nats: map[string]translation{},
-		filters: newFilters(host), taps: newTaps(), meta: newProxies(cfg.Metadata)}, nil
+		filters: newFilters(host, filepath.Join(cfg.StateDir, "filters.json")), taps: newTaps(), meta: newProxies(cfg.Metadata)}, nil
 }
 
 func (c *Config) setDefaults() {

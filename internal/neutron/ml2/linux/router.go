@@ -165,25 +165,31 @@ func (r *round) removePorts(ns *namespace, wanted map[string]bool) error {
 	return errs
 }
 
-// translate keeps the router's address translation, and forgets connections of
-// addresses that are translated otherwise now.
+// translate keeps the router's address translation, leaves it alone where it
+// stands since before a restart, and forgets connections of addresses that are
+// translated otherwise now.
 func (r *round) translate(ctx context.Context, ns *namespace, w rpcapi.Router) error {
 	next := renderRouter(w, r.cfg.Metadata != nil)
 	was := r.nats[w.ID]
 	if !ns.made && was.gen != 0 && was.gen == generation(ns.ns) && reflect.DeepEqual(was.rules, next) {
 		return nil
 	}
-	if err := runNft(ctx, ns.ns, next.script(nil)); err != nil {
-		return err
+	record := filepath.Join(r.cfg.StateDir, routerDir, w.ID, "translation.json")
+	var err error
+	if ns.made || was.rules != nil || !next.stand(ns.ns, record) {
+		if err = runNft(ctx, ns.ns, next.script(nil)); err != nil {
+			return err
+		}
+		err = next.remember(ns.ns, record)
 	}
 	now := translation{rules: next, gen: generation(ns.ns), floating: floating(w)}
 	r.nats[w.ID] = now
 	if changed := was.differs(now); len(changed) > 0 {
-		return deleteFlows(ns.ns, func(f flow) bool {
+		err = errors.Join(err, deleteFlows(ns.ns, func(f flow) bool {
 			return slices.Contains(changed, f.src) || slices.Contains(changed, f.dst)
-		})
+		}))
 	}
-	return nil
+	return err
 }
 
 // translation is what a router's tables were made of.
