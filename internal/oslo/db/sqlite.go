@@ -86,6 +86,7 @@ func sqlitePool(ctx context.Context, path string, pragmas []pragma, conns int) (
 	}
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
+	pool.SetConnMaxLifetime(2 * time.Minute) // pages that a burst of work has cached go with the connection
 	if conns > 1 {
 		pool.SetConnMaxIdleTime(time.Minute)
 	}
