@@ -33,8 +33,13 @@ func dropProgram() error {
 		return err
 	}
 	for _, m := range readOnly(string(text), exe) {
-		if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, unix.MADV_DONTNEED); errno != 0 {
-			return fmt.Errorf("madvise: %w", errno)
+		// What is needed again comes back by the page: in a page cache that holds
+		// the file in huge pages, one touch would map two megabytes.
+		if err := m.advise(unix.MADV_NOHUGEPAGE); err != nil && err != unix.EINVAL { // a kernel without huge pages
+			return err
+		}
+		if err := m.advise(unix.MADV_DONTNEED); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -42,6 +47,13 @@ func dropProgram() error {
 
 // mapping is a range of addresses.
 type mapping struct{ from, to uintptr }
+
+func (m mapping) advise(advice uintptr) error {
+	if _, _, errno := unix.Syscall(unix.SYS_MADVISE, m.from, m.to-m.from, advice); errno != 0 {
+		return errno
+	}
+	return nil
+}
 
 // readOnly finds, in the text of smaps, the mappings of a file that cannot be
 // written and hold no anonymous page.
