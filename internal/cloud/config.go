@@ -70,6 +70,7 @@ type Authtoken struct {
 	ProjectName       string        `yaml:"project_name"`        // service when empty
 	ProjectDomainName string        `yaml:"project_domain_name"` // Default when empty
 	TokenCacheTime    time.Duration `yaml:"token_cache_time"`    // for which a token that was revoked may pass; 0 asks at every call
+	ServiceTokenRoles []string      `yaml:"service_token_roles"` // any of which makes a token in X-Service-Token one of a service, with which expired tokens of users pass; service when empty
 }
 
 // DefaultConfig is what `nacre up` without options uses.

@@ -30,11 +30,17 @@ type Env struct {
 	Metrics   *telemetry.Metrics
 	Ops       *http.ServeMux // the operator's port: what is not for tenants
 
-	tokens    auth.Validator
-	validator atomic.Pointer[auth.Validator]
+	tokens    validator
+	validator atomic.Pointer[validator]
 	issue     func(ctx context.Context, user, project string) (token string, expires time.Time, err error)
 	metadata  atomic.Pointer[http.Handler]
 	fail      func(point string)
+}
+
+// validator tells what tokens stand for, also those that have expired a while ago.
+type validator interface {
+	auth.Validator
+	ValidateExpired(ctx context.Context, token string) (auth.Identity, error)
 }
 
 // Database is the URL of a service's own database.
@@ -80,7 +86,8 @@ func (e *Env) Door(service string) httpapi.Door {
 	if url := e.Config.Authtoken.AuthURL; url != "" {
 		identity = strings.TrimSuffix(url, "v3")
 	}
-	return httpapi.Door{CertificateProxies: proxies, Tokens: e.tokens, PolicyFile: filepath.Join(e.Config.PolicyDir, service+".yaml"),
+	return httpapi.Door{CertificateProxies: proxies, Tokens: e.tokens, Expired: e.tokens.ValidateExpired, ServiceRoles: e.Config.Authtoken.ServiceTokenRoles,
+		PolicyFile:  filepath.Join(e.Config.PolicyDir, service+".yaml"),
 		IdentityURL: identity, Clock: e.Clock, Observe: e.Metrics.Observer(service)}
 }
 

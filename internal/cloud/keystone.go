@@ -101,6 +101,7 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 // 2.0 beside it, on the port for administrators, too.
 func identityAPIs(run *Running, svc *service.Service, env *Env) (err error) {
 	door := env.Door("keystone")
+	door.Expired = nil // what has expired is of no use here, as in the original, whoever vouches for it
 	if !env.Config.Keystone.V2 {
 		run.API, err = api.New(svc, door)
 		return err
@@ -195,7 +196,7 @@ func bootstrap(env *Env) service.BootstrapConfig {
 }
 
 // identify tells the other processes of this cloud who validates and issues tokens.
-func (e *Env) identify(v auth.Validator, issue func(ctx context.Context, user, project string) (string, time.Time, error)) {
+func (e *Env) identify(v validator, issue func(ctx context.Context, user, project string) (string, time.Time, error)) {
 	e.validator.Store(&v)
 	e.issue = issue
 }
@@ -204,7 +205,7 @@ func (e *Env) identify(v auth.Validator, issue func(ctx context.Context, user, p
 var errNoIdentity = errors.New("the identity service has not started")
 
 // identity is the validator of this cloud.
-func (e *Env) identity() auth.Validator {
+func (e *Env) identity() validator {
 	if v := e.validator.Load(); v != nil {
 		return *v
 	}
@@ -214,5 +215,9 @@ func (e *Env) identity() auth.Validator {
 type absent struct{}
 
 func (absent) Validate(context.Context, string) (auth.Identity, error) {
+	return auth.Identity{}, errNoIdentity
+}
+
+func (absent) ValidateExpired(context.Context, string) (auth.Identity, error) {
 	return auth.Identity{}, errNoIdentity
 }

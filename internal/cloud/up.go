@@ -128,6 +128,11 @@ func (t tokensOf) Validate(ctx context.Context, token string) (auth.Identity, er
 	return t.env.identity().Validate(ctx, token)
 }
 
+// ValidateExpired implements validator.
+func (t tokensOf) ValidateExpired(ctx context.Context, token string) (auth.Identity, error) {
+	return t.env.identity().ValidateExpired(ctx, token)
+}
+
 // killAt ends this process at once when the named point is passed, as a power
 // cut would; at the second time it is passed if "#2" follows the name.
 func killAt(name string) func(string) {

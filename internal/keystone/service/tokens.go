@@ -20,7 +20,16 @@ import (
 // Validate implements auth.Validator: a change of anything behind the token
 // holds at the next call, in every process on the same database.
 func (s *Service) Validate(ctx context.Context, tok string) (auth.Identity, error) {
-	v, err := s.validate(ctx, tok, 0)
+	return s.identityWithin(ctx, tok, 0)
+}
+
+// ValidateExpired is Validate as ExpiredToken is Token.
+func (s *Service) ValidateExpired(ctx context.Context, tok string) (auth.Identity, error) {
+	return s.identityWithin(ctx, tok, s.cfg.AllowExpired)
+}
+
+func (s *Service) identityWithin(ctx context.Context, tok string, grace time.Duration) (auth.Identity, error) {
+	v, err := s.validate(ctx, tok, grace)
 	if f, ok := fault.Of(err); ok && f.Status < 500 {
 		return auth.Identity{}, fmt.Errorf("%w: %s", auth.ErrInvalid, f.Message)
 	}

@@ -1,12 +1,14 @@
 package service_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/service"
 	"nacre/internal/keystone/store"
+	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/db/dbtest"
 	"nacre/internal/oslo/fault"
 )
@@ -30,6 +32,14 @@ func TestExpiredToken(t *testing.T) {
 	}
 	for _, s := range []*service.Service{w.Service, w.other} { // cached and not
 		w.clock.now = tok.ExpiresAt.Add(service.DefaultAllowExpired - time.Second)
+		for tok, good := range map[string]bool{tok.ID: true, spare.ID: false} {
+			if id, err := s.ValidateExpired(ctx, tok); (err == nil) != good || good && id.UserID != w.user.ID || !good && !errors.Is(err, auth.ErrInvalid) {
+				t.Errorf("expired, good %t: %+v %v", good, id, err)
+			}
+			if _, err := s.Validate(ctx, tok); !errors.Is(err, auth.ErrInvalid) {
+				t.Errorf("expired: %v", err)
+			}
+		}
 		_, err := s.ExpiredToken(ctx, tok.ID)
 		w.must(t, err)
 		got, err := s.Token(ctx, tok.ID)
@@ -39,6 +49,9 @@ func TestExpiredToken(t *testing.T) {
 		w.clock.now = w.clock.now.Add(time.Second)
 		got, err = s.ExpiredToken(ctx, tok.ID)
 		gone("long expired", got, err)
+		if _, err := s.ValidateExpired(ctx, tok.ID); !errors.Is(err, auth.ErrInvalid) {
+			t.Errorf("long expired: %v", err)
+		}
 	}
 	// one that forgets old events must not forget this one yet
 	w.clock.now = tok.ExpiresAt.Add(service.DefaultAllowExpired - time.Second)

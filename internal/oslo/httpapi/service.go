@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -65,10 +66,16 @@ type Service struct {
 
 // Door is what the front of every service needs from its surroundings.
 type Door struct {
-	Tokens      auth.Validator
-	PolicyFile  string // overrides, "" for none
-	IdentityURL string // told in WWW-Authenticate
-	Clock       clock.Clock
+	Tokens auth.Validator
+	// Expired is Tokens that knows tokens for a while after they have expired:
+	// of the calls that a service vouches for. nil is Tokens.
+	Expired func(ctx context.Context, token string) (auth.Identity, error)
+	// ServiceRoles are those any of which makes a token in X-Service-Token one
+	// of a service; "service" when empty.
+	ServiceRoles []string
+	PolicyFile   string // overrides, "" for none
+	IdentityURL  string // told in WWW-Authenticate
+	Clock        clock.Clock
 	// CertificateProxies end TLS for this service, and are believed when they
 	// tell whose certificate a client has.
 	CertificateProxies []netip.Prefix
@@ -104,6 +111,9 @@ func New(s Service, d Door) (*API, error) {
 	}
 	if d.Clock == nil {
 		d.Clock = clock.System
+	}
+	if len(d.ServiceRoles) == 0 {
+		d.ServiceRoles = []string{"service"}
 	}
 	a := &API{svc: s, door: d, tree: &tree{}, roots: &tree{}, headers: http.Header{}, log: slog.Default().With("service", s.Name)}
 	for k, vs := range s.Headers {

@@ -45,6 +45,21 @@ func NewValidator(s *Session, keep time.Duration) *Validator {
 
 // Validate implements auth.Validator.
 func (v *Validator) Validate(ctx context.Context, token string) (auth.Identity, error) {
+	id, err := v.validate(ctx, token, "")
+	if err == nil && !time.Now().Before(id.ExpiresAt) {
+		err = auth.ErrInvalid
+	}
+	return id, err
+}
+
+// ValidateExpired is Validate that knows a token for as long after it has
+// expired as Keystone does, its option allow_expired_window.
+func (v *Validator) ValidateExpired(ctx context.Context, token string) (auth.Identity, error) {
+	return v.validate(ctx, token, "?allow_expired=1")
+}
+
+// validate gives what Keystone says of a token, or has said, expired or not.
+func (v *Validator) validate(ctx context.Context, token, query string) (auth.Identity, error) {
 	key, now := sha256.Sum256([]byte(token)), time.Now()
 	v.mu.Lock()
 	known, ok := v.kept[key]
@@ -52,21 +67,11 @@ func (v *Validator) Validate(ctx context.Context, token string) (auth.Identity, 
 	if ok && now.Before(known.until) {
 		return known.identity, nil
 	}
-	id, err := v.ask(ctx, token)
-	if err == nil && !now.Before(id.ExpiresAt) {
-		err = auth.ErrInvalid
-	}
+	id, err := v.ask(ctx, token, query)
 	if err == nil && v.keep > 0 {
-		v.remember(key, answered{id, earlier(now.Add(v.keep), id.ExpiresAt)}, now)
+		v.remember(key, answered{id, now.Add(v.keep)}, now)
 	}
 	return id, err
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 func (v *Validator) remember(key [sha256.Size]byte, a answered, now time.Time) {
@@ -86,16 +91,16 @@ func (v *Validator) remember(key [sha256.Size]byte, a answered, now time.Time) {
 }
 
 // ask asks Keystone, again if this service's own token was revoked.
-func (v *Validator) ask(ctx context.Context, token string) (auth.Identity, error) {
+func (v *Validator) ask(ctx context.Context, token, query string) (auth.Identity, error) {
 	own, err := v.session.Token(ctx)
 	if err != nil {
 		return auth.Identity{}, err
 	}
-	status, id, err := v.send(ctx, own, token)
+	status, id, err := v.send(ctx, own, token, query)
 	if err == nil && status == http.StatusUnauthorized {
 		v.session.forget(own)
 		if own, err = v.session.Token(ctx); err == nil {
-			status, id, err = v.send(ctx, own, token)
+			status, id, err = v.send(ctx, own, token, query)
 		}
 	}
 	switch {
@@ -109,8 +114,8 @@ func (v *Validator) ask(ctx context.Context, token string) (auth.Identity, error
 	return auth.Identity{}, fmt.Errorf("keystone answers %d when asked about a token", status)
 }
 
-func (v *Validator) send(ctx context.Context, own, token string) (int, auth.Identity, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url, nil)
+func (v *Validator) send(ctx context.Context, own, token, query string) (int, auth.Identity, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, v.url+query, nil)
 	if err != nil {
 		return 0, auth.Identity{}, err
 	}
