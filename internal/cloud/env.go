@@ -93,7 +93,19 @@ func (e *Env) Door(service string) httpapi.Door {
 
 // Session is a service user's: clients of the other services.
 func (e *Env) Session(service string) *keystoneauth.Session {
+	if e.Config.Authtoken.AuthURL != "" {
+		return e.elsewhere()
+	}
 	return e.session(service, e.Secrets.Services[service], "service")
+}
+
+// elsewhere is the session of the user whom a Keystone that runs elsewhere knows.
+// Its catalogue says where the other services are.
+func (e *Env) elsewhere() *keystoneauth.Session {
+	a := e.Config.Authtoken
+	return keystoneauth.New(keystoneauth.Config{AuthURL: a.AuthURL, Username: a.Username, Password: a.Password, UserDomain: a.UserDomainName,
+		Project: a.ProjectName, ProjectDomain: a.ProjectDomainName, Region: e.Config.Region,
+		Endpoints: map[string]string{"identity": a.AuthURL}}, e.Transport)
 }
 
 // Admin is the session of the cloud's administrator.

@@ -3,6 +3,8 @@ package cloud_test
 import (
 	"context"
 	"errors"
+	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,6 +118,48 @@ func TestPlacementElsewhere(t *testing.T) {
 	}
 	if got := status(believes, gone); got != 200 {
 		t.Errorf("revoked but remembered: %d", got)
+	}
+}
+
+// TestGlanceElsewhere: Glance in another process than Keystone is the user of
+// keystone_authtoken there, and sees the limits of every project.
+func TestGlanceElsewhere(t *testing.T) {
+	whole := cloudtest.Start(t, 1, func(cfg *cloud.Config) { cfg.NoDefaults = true })
+	whole.People()
+	admin, system := whole.As(cloudtest.Admin).Identity(), whole.As(cloudtest.System).Identity()
+	var users struct{ Users []struct{ ID string } }
+	admin.Get("/users?name=glance").Want(200).Into(&users)
+	var roles struct{ Roles []struct{ ID string } }
+	admin.Get("/roles?name=reader").Want(200).Into(&roles)
+	system.Put("/system/users/"+users.Users[0].ID+"/roles/"+roles.Roles[0].ID, nil).Want(204)
+	var services struct{ Services []struct{ ID string } }
+	admin.Get("/services?type=image").Want(200).Into(&services)
+	limit := func(field string, n int, more map[string]any) []any {
+		l := map[string]any{"service_id": services.Services[0].ID, "resource_name": "image_count_total", field: n}
+		maps.Copy(l, more)
+		return []any{l}
+	}
+	system.Post("/registered_limits", map[string]any{"registered_limits": limit("default_limit", 1, nil)}).Want(201)
+	system.Post("/limits", map[string]any{"limits": limit("resource_limit", 2, map[string]any{"project_id": whole.IDs["one"]})}).Want(201)
+	glance := part(t, whole, func(c *cloud.Config) {
+		c.Processes, c.Glance.UseKeystoneLimits = []string{"glance-api"}, true
+		c.Authtoken = cloud.Authtoken{AuthURL: whole.Env.URL(5000) + "/v3", Username: "glance", Password: whole.Env.Secrets.Services["glance"]}
+	})
+	for p, want := range map[cloudtest.Persona][]int{cloudtest.Member: {201, 201, 413}, cloudtest.OtherProject: {201, 413}, cloudtest.None: {401}} {
+		for i, status := range want {
+			r, _ := http.NewRequest("POST", glance.Env.URL(9292)+"/v2/images", strings.NewReader(`{"name": "a"}`))
+			r.Header.Set("X-Auth-Token", whole.Token(p))
+			r.Header.Set("Content-Type", "application/json")
+			res, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text, _ := io.ReadAll(res.Body)
+			res.Body.Close()
+			if res.StatusCode != status {
+				t.Errorf("%s: image %d: %d, want %d: %s", p, i+1, res.StatusCode, status, text)
+			}
+		}
 	}
 }
 

@@ -113,9 +113,8 @@ func (c *Cloud) open(cfg Config) error {
 	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(nil),
 		Metrics: telemetry.NewMetrics(), Ops: http.NewServeMux(), fail: killAt(cfg.FailPoint)}
 	c.Env.tokens = tokensOf{c.Env}
-	if a := cfg.Authtoken; a.AuthURL != "" {
-		c.Env.tokens = keystoneauth.NewValidator(keystoneauth.New(keystoneauth.Config{AuthURL: a.AuthURL, Username: a.Username, Password: a.Password,
-			UserDomain: a.UserDomainName, Project: a.ProjectName, ProjectDomain: a.ProjectDomainName}, c.Env.Transport), a.TokenCacheTime)
+	if cfg.Authtoken.AuthURL != "" {
+		c.Env.tokens = keystoneauth.NewValidator(c.Env.elsewhere(), cfg.Authtoken.TokenCacheTime)
 	}
 	return nil
 }

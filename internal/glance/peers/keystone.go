@@ -20,6 +20,7 @@ import (
 // Keystone is the identity service as Glance needs it.
 type Keystone struct {
 	session *keystoneauth.Session
+	system  *keystoneauth.Session // who sees the limits of every project
 	region  string
 
 	mu      sync.Mutex
@@ -28,16 +29,16 @@ type Keystone struct {
 
 // NewKeystone makes a client that asks with the service's own rights.
 func NewKeystone(session *keystoneauth.Session, region string) *Keystone {
-	return &Keystone{session: session, region: region}
+	return &Keystone{session: session, system: session.System(), region: region}
 }
 
 // Limits are those of a project, by resource: its own, else the registered ones.
 func (k *Keystone) Limits(ctx context.Context, project string) (map[string]int64, error) {
-	client, err := k.session.Client(ctx, "identity")
+	service, err := k.serviceID(ctx)
 	if err != nil {
 		return nil, err
 	}
-	service, err := k.serviceID(ctx, client)
+	client, err := k.system.Client(ctx, "identity")
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +78,15 @@ func (k *Keystone) override(ctx context.Context, client *gophercloud.ServiceClie
 }
 
 // serviceID is the catalogue's ID of the image service.
-func (k *Keystone) serviceID(ctx context.Context, client *gophercloud.ServiceClient) (string, error) {
+func (k *Keystone) serviceID(ctx context.Context) (string, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.service != "" {
 		return k.service, nil
+	}
+	client, err := k.session.Client(ctx, "identity")
+	if err != nil {
+		return "", err
 	}
 	entries, err := entries(ctx, client)
 	if err != nil {

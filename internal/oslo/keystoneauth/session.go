@@ -25,6 +25,7 @@ type Config struct {
 	ProjectDomain string // name; "Default" when empty
 	Region        string
 	Interface     string // of the catalogue; "internal" when empty
+	System        bool   // be somebody on the whole system, not on a project
 
 	// Issue gives a token without a password where Keystone is in this process.
 	Issue func(ctx context.Context) (token string, expires time.Time, err error)
@@ -87,7 +88,7 @@ func (s *Session) authenticate(ctx context.Context) (*gophercloud.ProviderClient
 	}
 	err = openstack.Authenticate(ctx, p, gophercloud.AuthOptions{IdentityEndpoint: s.cfg.AuthURL, Username: s.cfg.Username,
 		Password: s.cfg.Password, DomainName: s.cfg.UserDomain,
-		Scope: &gophercloud.AuthScope{ProjectName: s.cfg.Project, DomainName: s.cfg.ProjectDomain}})
+		Scope: s.scope()})
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -100,6 +101,24 @@ func (s *Session) authenticate(ctx context.Context) (*gophercloud.ProviderClient
 		return nil, time.Time{}, err
 	}
 	return p, token.ExpiresAt, nil
+}
+
+func (s *Session) scope() *gophercloud.AuthScope {
+	if s.cfg.System {
+		return &gophercloud.AuthScope{System: true}
+	}
+	return &gophercloud.AuthScope{ProjectName: s.cfg.Project, DomainName: s.cfg.ProjectDomain}
+}
+
+// System is a session of the same user with the roles on the whole system: a
+// Keystone that runs elsewhere tells a project's user of that project only.
+func (s *Session) System() *Session {
+	if s.cfg.Issue != nil {
+		return s
+	}
+	cfg := s.cfg
+	cfg.System = true
+	return New(cfg, s.transport)
 }
 
 // Token is the service's own token.
