@@ -21,7 +21,7 @@ func (a *API) fixed(t httpapi.Table) httpapi.Table {
 		part, _, _ = strings.Cut(part, "/")
 		change := row.Method != http.MethodGet && (part == "regions" || part == "services" || part == "endpoints")
 		if policies := strings.Contains(row.Path, "/OS-ENDPOINT-POLICY/"); change && !policies || part == "OS-EP-FILTER" {
-			t[i].Do = httpapi.Get(notImplemented)
+			t[i].Do = httpapi.Get(fixedCatalog)
 		}
 	}
 	return t
@@ -31,14 +31,16 @@ func (a *API) fixed(t httpapi.Table) httpapi.Table {
 func (a *API) fixedV2(t httpapi.Table) httpapi.Table {
 	for i, row := range t {
 		if row.Method != http.MethodGet && a.svc != nil && a.svc.CatalogFixed() {
-			t[i].Do = httpapi.Get(notImplemented)
+			t[i].Do = httpapi.Get(fixedCatalog)
 		}
 	}
 	return t
 }
 
-func notImplemented(*httpapi.Call) (httpapi.None, error) {
-	return httpapi.None{}, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.")
+func fixedCatalog(*httpapi.Call) (httpapi.None, error) { return httpapi.None{}, notImplemented() }
+
+func notImplemented() *fault.Fault {
+	return fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.")
 }
 
 func (a *API) regionRoutes() httpapi.Table {

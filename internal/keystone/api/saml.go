@@ -6,7 +6,6 @@ import (
 
 	"nacre/internal/keystone"
 	"nacre/internal/keystone/sso"
-	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/httpapi"
 )
 
@@ -25,8 +24,7 @@ func (a *API) issuer() (*sso.Issuer, error) {
 	if i := a.svc.SSO().Issuer; i != nil {
 		return i, nil
 	}
-	return nil, fault.New(http.StatusNotImplemented, "The action you have requested has not been implemented.").
-		Cause(errors.New("this cloud is no identity provider: set saml below federation in the options file"))
+	return nil, notImplemented().Cause(errors.New("this cloud is no identity provider: set saml below federation in the options file"))
 }
 
 func (a *API) showMetadata(_ *httpapi.Call, w http.ResponseWriter) error {

@@ -52,6 +52,11 @@ type SAMLConfig struct {
 	EntityID         string `yaml:"entity_id"`         // of ours; the address of its metadata when empty
 	AllowUnsolicited bool   `yaml:"allow_unsolicited"` // takes assertions that we did not ask for, as another Keystone sends
 	AllowSHA1        bool   `yaml:"allow_sha1"`        // takes signatures by SHA-1, as the original Keystone makes
+
+	// Keys are files of a certificate and its RSA key, PEM. The first signs our
+	// requests and is the one to encrypt assertions for. The others only decrypt:
+	// the next one, or the last one.
+	Keys []string `yaml:"keys"`
 }
 
 // IssuerConfig is what SAML assertions and metadata of this cloud say.

@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/base64"
 	"encoding/pem"
 	"encoding/xml"
 	"errors"
@@ -21,7 +20,6 @@ import (
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
-	dsig "github.com/russellhaering/goxmldsig"
 
 	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/uuid"
@@ -212,20 +210,10 @@ func (i *Issuer) sign(a *saml.Assertion) error {
 	if err != nil {
 		return err
 	}
-	ctx := dsig.NewDefaultSigningContext(dsig.TLSCertKeyStore(*pair))
-	ctx.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
-	if err := ctx.SetSignatureMethod(dsig.RSASHA256SignatureMethod); err != nil {
-		return err
-	}
-	signed, err := ctx.SignEnveloped(a.Element())
-	if err != nil {
+	if a.Signature, err = signature(pair, a.Element()); err != nil {
 		return fmt.Errorf("sign assertion: %w", err)
 	}
-	a.Signature = child(signed, dsig.Namespace, "Signature")
-	if a.Signature == nil {
-		err = errors.New("sign assertion: no signature")
-	}
-	return err
+	return nil
 }
 
 // Metadata is what other clouds must know of this one.
@@ -239,8 +227,7 @@ func (i *Issuer) Metadata() ([]byte, error) {
 	d := saml.EntityDescriptor{EntityID: c.EntityID, ValidUntil: pair.Leaf.NotAfter, IDPSSODescriptors: []saml.IDPSSODescriptor{{
 		SSODescriptor: saml.SSODescriptor{
 			RoleDescriptor: saml.RoleDescriptor{ProtocolSupportEnumeration: protocolNS,
-				KeyDescriptors: []saml.KeyDescriptor{{Use: "signing", KeyInfo: saml.KeyInfo{X509Data: saml.X509Data{
-					X509Certificates: []saml.X509Certificate{{Data: base64.StdEncoding.EncodeToString(pair.Certificate[0])}}}}}},
+				KeyDescriptors: []saml.KeyDescriptor{described("signing", pair)},
 				Organization: &saml.Organization{OrganizationNames: named(c.Organization), OrganizationDisplayNames: named(c.OrganizationDisplay),
 					OrganizationURLs: []saml.LocalizedURI{{Lang: c.Language, Value: c.OrganizationURL}}},
 				ContactPeople: []saml.ContactPerson{{ContactType: c.ContactType, Company: c.ContactCompany, GivenName: c.ContactName, SurName: c.ContactSurname,

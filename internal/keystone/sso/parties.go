@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/httpclient"
 )
 
 // Skew is how far the clocks of two clouds may be apart.
@@ -59,7 +60,11 @@ func New(c Config, key []byte, dir string, ck clock.Clock) (*Parties, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	p := &Parties{Config: c, clock: ck, client: newClient(), oidc: map[[2]string]*OIDC{}, saml: map[[2]string]*SAML{}}
+	client, err := newClient()
+	if err != nil {
+		return nil, fmt.Errorf("federation: %w", err)
+	}
+	p := &Parties{Config: c, clock: ck, client: client, oidc: map[[2]string]*OIDC{}, saml: map[[2]string]*SAML{}}
 	if ck == nil {
 		p.clock = clock.System
 	}
@@ -67,7 +72,6 @@ func New(c Config, key []byte, dir string, ck clock.Clock) (*Parties, error) {
 		key = make([]byte, 32)
 		_, _ = rand.Read(key)
 	}
-	var err error
 	if p.seals, err = newSealer(key); err != nil {
 		return nil, fmt.Errorf("federation: %w", err)
 	}
@@ -79,9 +83,13 @@ func New(c Config, key []byte, dir string, ck clock.Clock) (*Parties, error) {
 		at := c.PublicURL + "/OS-FEDERATION/identity_providers/" + party.IdentityProvider + "/protocols/" + party.Protocol
 		if party.OIDC != nil {
 			p.oidc[key] = &OIDC{cfg: *party.OIDC, callback: at + "/oidc/callback", client: p.client, clock: p.clock}
-		} else {
-			p.saml[key] = &SAML{cfg: *party.SAML, at: at, client: p.client, clock: p.clock}
+			continue
 		}
+		keys, err := readKeys(party.SAML.Keys)
+		if err != nil {
+			return nil, fmt.Errorf("federation: keys of %s with %s: %w", party.Protocol, party.IdentityProvider, err)
+		}
+		p.saml[key] = &SAML{cfg: *party.SAML, at: at, keys: keys, client: p.client, clock: p.clock}
 	}
 	return p, nil
 }
@@ -146,10 +154,14 @@ func random() string {
 // maxAnswer bounds what an identity provider may answer.
 const maxAnswer = 1 << 20
 
-// newClient calls identity providers: no redirects, no endless answers.
-func newClient() *http.Client {
-	return &http.Client{Timeout: 10 * time.Second, Transport: bounded{http.DefaultTransport},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// newClient calls identity providers, wherever the operator says they are: no
+// redirects, no endless answers.
+func newClient() (*http.Client, error) {
+	c, err := httpclient.New(httpclient.Config{AllowedNetworks: httpclient.Everywhere, MaxRedirects: -1})
+	if err == nil {
+		c.Timeout, c.Transport = 10*time.Second, bounded{c.Transport}
+	}
+	return c, err
 }
 
 type bounded struct{ http.RoundTripper }

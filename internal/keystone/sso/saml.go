@@ -2,7 +2,9 @@ package sso
 
 import (
 	"bytes"
+	"compress/flate"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
@@ -13,11 +15,13 @@ import (
 	"net/url"
 	"os"
 	"regexp"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
+	dsig "github.com/russellhaering/goxmldsig"
 
 	"nacre/internal/oslo/clock"
 )
@@ -26,6 +30,7 @@ import (
 type SAML struct {
 	cfg    SAMLConfig
 	at     string // address of the protocol
+	keys   []*tls.Certificate
 	client *http.Client
 	clock  clock.Clock
 
@@ -139,31 +144,87 @@ func signingCerts(d *saml.EntityDescriptor) (certs []*x509.Certificate, err erro
 	return certs, err
 }
 
+// request is a question to the identity provider, whose answer is to come to
+// acs by that binding.
+func (s *SAML) request(idp *saml.EntityDescriptor, where, acs, binding string) (*saml.AuthnRequest, error) {
+	if len(s.keys) == 0 && wantsSigned(idp) {
+		return nil, errors.New("the identity provider wants signed requests: give keys in saml of this provider")
+	}
+	to, err := url.Parse(acs)
+	if err != nil {
+		return nil, err
+	}
+	sp := saml.ServiceProvider{EntityID: s.EntityID(), IDPMetadata: idp, AuthnNameIDFormat: saml.UnspecifiedNameIDFormat, AcsURL: *to}
+	return sp.MakeAuthenticationRequest(where, saml.HTTPRedirectBinding, binding)
+}
+
+func wantsSigned(idp *saml.EntityDescriptor) bool {
+	return slices.ContainsFunc(idp.IDPSSODescriptors, func(d saml.IDPSSODescriptor) bool {
+		return d.WantAuthnRequestsSigned != nil && *d.WantAuthnRequestsSigned
+	})
+}
+
 func (s *SAML) login(ctx context.Context, l *Login) (string, error) {
 	idp, _, err := s.metadata(ctx)
 	if err != nil {
 		return "", err
 	}
-	sp := saml.ServiceProvider{EntityID: s.EntityID(), IDPMetadata: idp, AuthnNameIDFormat: saml.UnspecifiedNameIDFormat}
-	acs, err := url.Parse(s.ConsumerURL())
-	if err != nil {
-		return "", err
-	}
-	sp.AcsURL = *acs
-	where := sp.GetSSOBindingLocation(saml.HTTPRedirectBinding)
+	where := (&saml.ServiceProvider{IDPMetadata: idp}).GetSSOBindingLocation(saml.HTTPRedirectBinding)
 	if where == "" {
 		return "", errors.New("the identity provider does not take redirected requests")
 	}
-	req, err := sp.MakeAuthenticationRequest(where, saml.HTTPRedirectBinding, saml.HTTPPostBinding)
+	req, err := s.request(idp, where, s.ConsumerURL(), saml.HTTPPostBinding)
 	if err != nil {
 		return "", err
 	}
 	l.Request = req.ID
-	to, err := req.Redirect(l.State, &sp)
+	return s.redirect(req, l.State)
+}
+
+// redirect is where a browser carries a question, by the rules of the SAML
+// bindings, 3.4.4: signed are these parameters, in this order, and no others.
+func (s *SAML) redirect(req *saml.AuthnRequest, state string) (string, error) {
+	to, err := url.Parse(req.Destination)
 	if err != nil {
 		return "", err
 	}
+	text, err := deflated(req.Element())
+	if err != nil {
+		return "", err
+	}
+	query := "SAMLRequest=" + url.QueryEscape(base64.StdEncoding.EncodeToString(text)) + "&RelayState=" + url.QueryEscape(state)
+	if len(s.keys) > 0 {
+		by, err := signer(s.keys[0])
+		if err != nil {
+			return "", err
+		}
+		query += "&SigAlg=" + url.QueryEscape(dsig.RSASHA256SignatureMethod)
+		sig, err := by.SignString(query)
+		if err != nil {
+			return "", fmt.Errorf("sign request: %w", err)
+		}
+		query += "&Signature=" + url.QueryEscape(base64.StdEncoding.EncodeToString(sig))
+	}
+	if to.RawQuery != "" {
+		query = to.RawQuery + "&" + query
+	}
+	to.RawQuery = query
 	return to.String(), nil
+}
+
+func deflated(e *etree.Element) ([]byte, error) {
+	doc := etree.NewDocument()
+	doc.SetRoot(e)
+	var out bytes.Buffer
+	w, err := flate.NewWriter(&out, flate.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := doc.WriteTo(w); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return out.Bytes(), err
 }
 
 // Finish verifies the answer to a login.
@@ -180,14 +241,20 @@ func (s *SAML) Unsolicited(ctx context.Context, answer string) (Assertion, error
 	return s.Finish(ctx, Login{}, answer)
 }
 
-// Metadata is what an identity provider must know of us. It names no key:
-// answers are to come unencrypted, over TLS.
+// Metadata is what an identity provider must know of us. It may meet a signature
+// by any of our keys, and is to encrypt for the first.
 func (s *SAML) Metadata() ([]byte, error) {
-	want, no := true, false
+	want, signs := true, len(s.keys) > 0
+	role := saml.RoleDescriptor{ProtocolSupportEnumeration: protocolNS}
+	for _, pair := range s.keys {
+		role.KeyDescriptors = append(role.KeyDescriptors, described("signing", pair))
+	}
+	if signs {
+		role.KeyDescriptors = append(role.KeyDescriptors, described("encryption", s.keys[0], published...))
+	}
 	d := saml.EntityDescriptor{EntityID: s.EntityID(), ValidUntil: s.clock.Now().AddDate(10, 0, 0), SPSSODescriptors: []saml.SPSSODescriptor{{
-		SSODescriptor: saml.SSODescriptor{RoleDescriptor: saml.RoleDescriptor{
-			ProtocolSupportEnumeration: "urn:oasis:names:tc:SAML:2.0:protocol"}},
-		WantAssertionsSigned: &want, AuthnRequestsSigned: &no,
+		SSODescriptor:        saml.SSODescriptor{RoleDescriptor: role},
+		WantAssertionsSigned: &want, AuthnRequestsSigned: &signs,
 		AssertionConsumerServices: []saml.IndexedEndpoint{
 			{Binding: saml.HTTPPostBinding, Location: s.ConsumerURL(), Index: 1, IsDefault: &want},
 			{Binding: paosBinding, Location: s.ECPURL(), Index: 2}}}}}
@@ -237,14 +304,14 @@ func (p *Parties) Question(ctx context.Context, idp, protocol string) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	to, err := url.Parse(s.ECPURL())
+	req, err := s.request(metadata, "", s.ECPURL(), paosBinding)
 	if err != nil {
 		return nil, err
 	}
-	sp := saml.ServiceProvider{EntityID: s.EntityID(), IDPMetadata: metadata, AuthnNameIDFormat: saml.UnspecifiedNameIDFormat, AcsURL: *to}
-	req, err := sp.MakeAuthenticationRequest("", saml.HTTPRedirectBinding, paosBinding)
-	if err != nil {
-		return nil, err
+	if len(s.keys) > 0 {
+		if req.Signature, err = signature(s.keys[0], req.Element()); err != nil {
+			return nil, fmt.Errorf("sign request: %w", err)
+		}
 	}
 	state, err := p.seals.seal("ecp "+idp+" "+protocol, req.ID, p.clock.Now().Add(loginTime))
 	if err != nil {

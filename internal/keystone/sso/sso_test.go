@@ -1,6 +1,20 @@
 package sso
 
 import (
+	"compress/gzip"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +92,102 @@ func TestConfig(t *testing.T) {
 	for at, want := range map[string]bool{"https://cloud.example/x": true, "https://cloud.example/x/y": false, "https://cloud.example.evil/x": false, "": false} {
 		if good.TrustsDashboard(at) != want {
 			t.Errorf("%s: %v", at, !want)
+		}
+	}
+}
+
+// TestClient takes an answer as it was sent, to its bound, from where it was asked for.
+func TestClient(t *testing.T) {
+	far := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/elsewhere":
+			http.Redirect(w, r, "/long", http.StatusFound)
+		case "/long":
+			_, _ = io.CopyN(w, rand.Reader, maxAnswer+1)
+		default:
+			if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+				_, _ = io.WriteString(w, "plain")
+				return
+			}
+			w.Header().Set("Content-Encoding", "gzip")
+			z := gzip.NewWriter(w)
+			_, _ = io.WriteString(z, "unfolded")
+			_ = z.Close()
+		}
+	}))
+	defer far.Close()
+	client, err := newClient()
+	if err != nil {
+		t.Fatal(err)
+	}
+	get := func(path string) string {
+		res, err := client.Get(far.URL + path)
+		if err != nil {
+			return err.Error()
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if got := get("/"); got != "plain" {
+		t.Errorf("it asks for what unfolds: %q", got)
+	}
+	if n := len(get("/long")); n != maxAnswer {
+		t.Errorf("%d bytes", n)
+	}
+	if got := get("/elsewhere"); !strings.Contains(got, "redirects") {
+		t.Errorf("it goes elsewhere: %.40q", got)
+	}
+}
+
+// pairFile is a file of a certificate for one key, with another.
+func pairFile(t *testing.T, of crypto.Signer, key crypto.PrivateKey) string {
+	t.Helper()
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	cert, err := x509.CreateCertificate(rand.Reader, c, c, of.Public(), of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "pair.pem")
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})...)
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestKeys(t *testing.T) {
+	strong, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weak, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		t.Fatal(err)
+	}
+	curve, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := pairFile(t, strong, strong)
+	for want, file := range map[string]string{
+		"":                            good,
+		"no such file":                good + "x",
+		"2048 bits":                   pairFile(t, weak, weak),
+		"no RSA key":                  pairFile(t, curve, curve),
+		"does not match":              pairFile(t, strong, weak),
+		"failed to find any PEM data": os.DevNull,
+	} {
+		_, err := New(Config{Providers: []Party{{"corp", "saml2", nil, &SAMLConfig{Metadata: "m", Keys: []string{good, file}}}}}, nil, "", nil)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "keys of saml2 with corp")) {
+			t.Errorf("%v, want %s", err, want)
 		}
 	}
 }

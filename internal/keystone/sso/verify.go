@@ -48,17 +48,21 @@ func parse(text []byte) (*etree.Document, error) {
 	return doc, nil
 }
 
-// child is the one child of that name, or nil.
-func child(e *etree.Element, ns, tag string) (found *etree.Element) {
+func children(e *etree.Element, ns, tag string) (found []*etree.Element) {
 	for _, c := range e.ChildElements() {
 		if c.Tag == tag && c.NamespaceURI() == ns {
-			if found != nil {
-				return nil
-			}
-			found = c
+			found = append(found, c)
 		}
 	}
 	return found
+}
+
+// child is the one child of that name, or nil.
+func child(e *etree.Element, ns, tag string) *etree.Element {
+	if found := children(e, ns, tag); len(found) == 1 {
+		return found[0]
+	}
+	return nil
 }
 
 func (s *SAML) verify(ctx context.Context, text []byte, want expected) (Assertion, error) {
@@ -82,8 +86,8 @@ func (s *SAML) verifyElement(ctx context.Context, answer *etree.Element, want ex
 	if answer.Tag != "Response" || answer.NamespaceURI() != protocolNS {
 		return Assertion{}, errors.New("no SAML response")
 	}
-	if n := count(answer, "Assertion"); n != 1 || count(answer, "EncryptedAssertion") > 0 {
-		return Assertion{}, fmt.Errorf("%d assertions, one in plain is expected", n)
+	if n := count(answer, "Assertion") + count(answer, "EncryptedAssertion"); n != 1 {
+		return Assertion{}, fmt.Errorf("%d assertions, one is expected", n)
 	}
 	if err := checkResponse(answer, idp.EntityID, want); err != nil {
 		return Assertion{}, err
@@ -143,22 +147,24 @@ func checkResponse(e *etree.Element, issuer string, want expected) error {
 	return nil
 }
 
-// signedAssertion is the assertion as it was signed, itself or within the response.
+// signedAssertion is the assertion as it was signed, itself or within the
+// response. A response is signed as it came, with its assertion encrypted, an
+// assertion before that.
 func (s *SAML) signedAssertion(answer *etree.Element, certs []*x509.Certificate) (*etree.Element, error) {
 	if child(answer, dsig.Namespace, "Signature") != nil {
 		whole, err := s.signed(answer, certs)
 		if err != nil {
 			return nil, err
 		}
-		a := child(whole, assertionNS, "Assertion")
-		if a == nil {
-			return nil, errors.New("what is signed holds no assertion")
+		a, err := s.plain(whole)
+		if err != nil {
+			return nil, err
 		}
 		return detached(a)
 	}
-	a := child(answer, assertionNS, "Assertion")
-	if a == nil {
-		return nil, errors.New("the assertion is not where it should be")
+	a, err := s.plain(answer)
+	if err != nil {
+		return nil, err
 	}
 	return s.signed(a, certs)
 }
