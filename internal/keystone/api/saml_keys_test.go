@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/beevik/etree"
+	dsig "github.com/russellhaering/goxmldsig"
 
 	"nacre/internal/keystone/sso"
 )
@@ -163,6 +164,18 @@ func (i *samlIDP) bringEdited(t testing.TB, b *browser, edit func(r *etree.Eleme
 	b.cookies = map[string]string{}
 	w := b.bring(t, change(t, i.ask(t, b), edit))
 	return w.Code, w.Body.String()
+}
+
+// signed is an assertion with a new signature of the identity provider.
+func (i *samlIDP) signed(t testing.TB, a *etree.Element) *etree.Element {
+	t.Helper()
+	ctx := dsig.NewDefaultSigningContext(dsig.TLSCertKeyStore{Certificate: [][]byte{i.Certificate.Raw}, PrivateKey: i.Key})
+	ctx.Canonicalizer = dsig.MakeC14N10ExclusiveCanonicalizerWithPrefixList("")
+	out, err := ctx.SignEnveloped(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 // hide puts an encrypted assertion in the place of the plain one; the response is not signed.
@@ -371,6 +384,19 @@ func TestEncryptedAssertionsRefused(t *testing.T) {
 	refused("for another", func(r *etree.Element) {
 		hide(r, sealing{}.seal(t, other.cert, written(t, r.FindElement("./Assertion"))))
 	})
+	refused("signed with another in its advice", func(r *etree.Element) {
+		a := r.FindElement("./Assertion")
+		unsigned(a)
+		a.CreateElement("saml:Advice").AddChild(a.Copy())
+		hide(r, sealing{}.seal(t, own, written(t, i.signed(t, a))))
+	})
+	if code, body := i.bringEdited(t, b, func(r *etree.Element) { // the same without
+		a := r.FindElement("./Assertion")
+		unsigned(a)
+		hide(r, sealing{}.seal(t, own, written(t, i.signed(t, a))))
+	}); code != 200 {
+		t.Errorf("signed: %d %s", code, body)
+	}
 	refused("signed in plain", func(r *etree.Element) { // the signature of the response is over another text
 		a := r.FindElement("./Assertion")
 		r.InsertChildAt(a.Index(), sealing{}.seal(t, own, written(t, a)))

@@ -144,7 +144,7 @@ func TestClient(t *testing.T) {
 }
 
 // pairFile is a file of a certificate for one key, with another.
-func pairFile(t *testing.T, of crypto.Signer, key crypto.PrivateKey) string {
+func pairFile(t testing.TB, of crypto.Signer, key crypto.PrivateKey) string {
 	t.Helper()
 	c := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
 	cert, err := x509.CreateCertificate(rand.Reader, c, c, of.Public(), of)

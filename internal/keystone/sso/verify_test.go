@@ -1,0 +1,126 @@
+package sso
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beevik/etree"
+	"github.com/crewjam/saml"
+	"github.com/crewjam/saml/xmlenc"
+
+	"nacre/internal/oslo/clock"
+)
+
+const (
+	fuzzIDP = "https://idp.example"
+	fuzzAt  = "https://cloud.example"
+)
+
+// fuzzed is a service provider of an identity provider whose key is pair's, with the same key.
+func fuzzed(t testing.TB) *SAML {
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := pairFile(t, key, key)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := tls.X509KeyPair(text, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &SAML{at: fuzzAt, keys: []*tls.Certificate{&pair}, clock: clock.System, idp: &saml.EntityDescriptor{EntityID: fuzzIDP},
+		certs: []*x509.Certificate{pair.Leaf}, read: clock.System.Now()}
+}
+
+// fuzzAnswer is a response that s takes, whose assertion is signed.
+func fuzzAnswer(t testing.TB, s *SAML) *etree.Element {
+	now := s.clock.Now()
+	a := &saml.Assertion{ID: "a", IssueInstant: now, Version: "2.0", Issuer: saml.Issuer{Value: fuzzIDP},
+		Subject: &saml.Subject{SubjectConfirmations: []saml.SubjectConfirmation{{Method: bearer,
+			SubjectConfirmationData: &saml.SubjectConfirmationData{NotOnOrAfter: now.Add(24 * time.Hour), Recipient: s.ConsumerURL(), InResponseTo: "q"}}}},
+		Conditions:          &saml.Conditions{NotOnOrAfter: now.Add(24 * time.Hour), AudienceRestrictions: []saml.AudienceRestriction{{Audience: saml.Audience{Value: s.EntityID()}}}},
+		AuthnStatements:     []saml.AuthnStatement{{AuthnInstant: now}},
+		AttributeStatements: []saml.AttributeStatement{{Attributes: []saml.Attribute{attribute("uid", "tim")}}}}
+	var err error
+	if a.Signature, err = signature(s.keys[0], a.Element()); err != nil {
+		t.Fatal(err)
+	}
+	r := saml.Response{ID: "r", Version: "2.0", InResponseTo: "q", IssueInstant: now, Destination: s.ConsumerURL(),
+		Status: saml.Status{StatusCode: saml.StatusCode{Value: saml.StatusSuccess}}, Assertion: a}
+	return r.Element()
+}
+
+// sealedAnswer is the answer with its assertion encrypted, as another library does it.
+func sealedAnswer(t testing.TB, s *SAML, answer *etree.Element) *etree.Element {
+	a := child(answer, assertionNS, "Assertion")
+	how := xmlenc.OAEP()
+	how.DigestMethod = xmlenc.SHA1
+	data, err := how.Encrypt(s.keys[0].Leaf, []byte(textOf(t, a)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := etree.NewElement("saml:EncryptedAssertion")
+	hidden.CreateAttr("xmlns:saml", assertionNS)
+	hidden.AddChild(data)
+	answer.InsertChildAt(a.Index(), hidden)
+	answer.RemoveChild(a)
+	return answer
+}
+
+func textOf(t testing.TB, e *etree.Element) string {
+	doc := etree.NewDocument()
+	doc.SetRoot(e.Copy())
+	text, err := doc.WriteToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// FuzzAnswer edits answers: what is taken of one is what was signed.
+func FuzzAnswer(f *testing.F) {
+	s := fuzzed(f)
+	plain := textOf(f, fuzzAnswer(f, s))
+	sealed := textOf(f, sealedAnswer(f, s, fuzzAnswer(f, s)))
+	want := expected{request: "q", recipient: s.ConsumerURL()}
+	var signed string
+	for _, text := range []string{plain, sealed} {
+		said, err := s.verify(f.Context(), []byte(text), want)
+		if signed = fmt.Sprint(said.Issuer, said.ID, said.Attributes); err != nil || !strings.Contains(signed, "uid:[tim]") {
+			f.Fatalf("%v %v: %s", said, err, text)
+		}
+	}
+	// A change cuts a piece out of the answer and puts another, or a text, in its place.
+	f.Add(false, uint16(0), uint16(0), uint16(0), uint16(0), "")
+	f.Add(true, uint16(0), uint16(0), uint16(0), uint16(0), "")
+	f.Add(false, uint16(900), uint16(4), uint16(100), uint16(30), "tim")
+	f.Add(true, uint16(700), uint16(1), uint16(0), uint16(0), "A")
+	f.Add(false, uint16(0), uint16(0), uint16(0), uint16(0), "<!DOCTYPE x>")
+	f.Fuzz(func(t *testing.T, hidden bool, at, cut, from, length uint16, put string) {
+		text := plain
+		if hidden {
+			text = sealed
+		}
+		piece := func(from, length uint16) (int, int) {
+			i := int(from) % (len(text) + 1)
+			return i, min(i+int(length), len(text))
+		}
+		i, j := piece(at, cut)
+		k, l := piece(from, length)
+		changed := text[:i] + put + text[k:l] + text[j:]
+		said, err := s.verify(t.Context(), []byte(changed), want)
+		if err == nil && fmt.Sprint(said.Issuer, said.ID, said.Attributes) != signed {
+			t.Errorf("%v of %s", said, changed)
+		}
+	})
+}
