@@ -31,6 +31,10 @@ CONTENT = {'aes128-cbc': ('http://www.w3.org/2001/04/xmlenc#', 'aes-128'),
            'tripledes-cbc': ('http://www.w3.org/2001/04/xmlenc#', 'des-192')}
 USER = {'uid': ['tim'], 'eduPersonAffiliation': ['staff', 'x']}
 
+ENVELOPE = '''<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Header>
+<ecp:Response xmlns:ecp="urn:oasis:names:tc:SAML:2.0:profiles:SSO:ecp" S:mustUnderstand="1"
+S:actor="http://schemas.xmlsoap.org/soap/actor/next" AssertionConsumerServiceURL="%s"/></S:Header><S:Body>%s</S:Body></S:Envelope>'''
+
 # What the library encrypts by is no option of it: triple DES, which nobody should take.
 encryption_part, encrypt = sigver.pre_encryption_part, sigver.SecurityContext.encrypt_assertion
 
@@ -114,11 +118,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         question = re.search(rb'<S:Body>(.*)</S:Body>', text, re.DOTALL).group(1)
         try:
             idp = Server(config=config(base))
-            _, response = self.respond(idp, BINDING_HTTP_POST, base64.b64encode(question).decode(), BINDING_PAOS)
+            to, response = self.respond(idp, BINDING_HTTP_POST, base64.b64encode(question).decode(), BINDING_PAOS)
         except Exception as e:
             return self.refuse(e)
-        self.answer(200, 'text/xml', '<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body>%s</S:Body></S:Envelope>'
-                    % re.sub(r'^<\?xml.*?\?>', '', response))
+        self.answer(200, 'text/xml', ENVELOPE % (html.escape(to), re.sub(r'^<\?xml.*?\?>', '', response)))
 
 
 server = http.server.HTTPServer(('127.0.0.1', int(sys.argv[2]) if len(sys.argv) > 2 else 0), Handler)
