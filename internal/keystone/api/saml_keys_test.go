@@ -97,7 +97,8 @@ func byOAEP(to *x509.Certificate, key []byte) ([]byte, error) {
 }
 
 func byPKCS(to *x509.Certificate, key []byte) ([]byte, error) {
-	return rsa.EncryptPKCS1v15(rand.Reader, to.PublicKey.(*rsa.PublicKey), key) //nolint:staticcheck // that is to be refused
+	//lint:ignore SA1019 it is to be refused
+	return rsa.EncryptPKCS1v15(rand.Reader, to.PublicKey.(*rsa.PublicKey), key)
 }
 
 // byOpenSSL is RSA-OAEP of another make, with these hashes.

@@ -12,4 +12,6 @@
 // Invariants: an assertion is for us (audience, recipient), of now (within
 // Skew), by the key that the provider's metadata names, and the answer to a
 // question that this browser asked, unless the operator allows unsolicited ones.
+// One that was encrypted is held to the same once it is in plain, and every
+// refusal of it looks the same to who brought it.
 package sso
