@@ -49,7 +49,8 @@ func (st *imageImport) legacy() bool { return st.Method == string(glance.LegacyI
 
 // importFlow brings bytes into the staging area, has the plugins change them
 // there, and copies them to each store. The image is active when all stores that
-// must have them do.
+// must have them do. What tells a client that it is over ends the flow too, for
+// then the next import may come.
 func (s *Service) importFlow() flow.Flow[imageImport] {
 	return flow.Flow[imageImport]{Name: "image_import",
 		Steps: []flow.Step[imageImport]{
@@ -60,9 +61,9 @@ func (s *Service) importFlow() flow.Flow[imageImport] {
 			{Name: "plugin_2", Do: s.plugin(2)},
 			{Name: "plugin_3", Do: s.plugin(3)},
 			{Name: "stores", Do: s.importStores, Undo: s.importUnstore},
+			{Name: "unstage", Do: s.importUnstage},
 			{Name: "finish", Do: s.importFinish},
 		},
-		Done:   s.importUnstage,
 		Failed: s.importFailed,
 	}
 }
@@ -160,6 +161,7 @@ func (s *Service) importFinish(ctx context.Context, st *imageImport) error {
 		case img.Status == glance.Importing:
 			img.Status = glance.Active
 		}
+		setList(&tx.Image, glance.ImportingToStores, func(l []string) []string { return without(l, st.Stores) })
 		delete(tx.Image.Properties, glance.ImportTask)
 		if err := tx.Save(ctx); err != nil {
 			return err
@@ -199,7 +201,7 @@ func (s *Service) importFailed(ctx context.Context, st *imageImport, failure err
 		if err := tx.EndTask(ctx, st.TaskID, glance.TaskFailure, "", taskMessage(failure), s.taskExpiry()); err != nil {
 			return err
 		}
-		return flow.Guard(ctx, tx.Tx)
+		return flow.Done(ctx, tx.Tx)
 	})
 	if errors.Is(err, db.ErrNoRow) { // a task that did not come to make its image
 		err = s.store.EndTask(ctx, st.TaskID, glance.TaskFailure, taskMessage(failure), s.taskTime(), s.taskExpiry())

@@ -16,7 +16,8 @@ import (
 
 // importStores gives the staged bytes to each store that has not got them yet.
 func (s *Service) importStores(ctx context.Context, st *imageImport) error {
-	for i, id := range st.Stores {
+	last := st.Stores[len(st.Stores)-1]
+	for _, id := range st.Stores {
 		img, err := s.importing(ctx, st)
 		if err != nil {
 			return err
@@ -31,10 +32,10 @@ func (s *Service) importStores(ctx context.Context, st *imageImport) error {
 		_, again := flow.RetryOf(err)
 		switch {
 		case err == nil:
-			err = s.importedTo(ctx, st, id, i == len(st.Stores)-1)
+			err = s.importedTo(ctx, st, id, last)
 		case !st.AllMustSucceed && !again && ctx.Err() == nil:
 			slog.WarnContext(ctx, "image not imported to a store", "image", st.ImageID, "store", id, "error", err)
-			err = s.gaveUp(ctx, st, id)
+			err = s.gaveUp(ctx, st, id, last)
 		}
 		if err != nil {
 			return err
@@ -97,10 +98,13 @@ func (s *Service) awaitUpload(ctx context.Context, st *imageImport) error {
 }
 
 // importedTo tells that a store has the bytes, and makes the image active when
-// that is enough.
-func (s *Service) importedTo(ctx context.Context, st *imageImport, id string, last bool) error {
+// that is enough. Of the last store the end of the flow tells.
+func (s *Service) importedTo(ctx context.Context, st *imageImport, id, last string) error {
+	if id == last {
+		return nil
+	}
 	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
-		if img.Status == glance.Importing && (last || !st.AllMustSucceed) {
+		if img.Status == glance.Importing && !st.AllMustSucceed {
 			img.Status = glance.Active
 		}
 		setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, []string{id}) })
@@ -108,10 +112,12 @@ func (s *Service) importedTo(ctx context.Context, st *imageImport, id string, la
 	})
 }
 
-// gaveUp tells that a store has nothing.
-func (s *Service) gaveUp(ctx context.Context, st *imageImport, id string) error {
+// gaveUp tells that a store has nothing, but not that the last one is over.
+func (s *Service) gaveUp(ctx context.Context, st *imageImport, id, last string) error {
 	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
-		setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, []string{id}) })
+		if id != last {
+			setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, []string{id}) })
+		}
 		setList(img, glance.FailedImport, func(l []string) []string { return union(l, []string{id}) })
 		return nil
 	})

@@ -144,13 +144,13 @@ func (c *carrier) doStep(ctx context.Context) bool {
 	return c.turn(ctx, c.failureOf(ctx, err))
 }
 
-// inStep is Done for step i, which began at that time.
-func (c *carrier) inStep(i int, began time.Time) func(context.Context, *db.Tx) error {
+// inStep is Done for a step, which began at that time; then moves on from it.
+func (c *carrier) inStep(step string, began time.Time, then func(*record)) func(context.Context, *db.Tx) error {
 	return func(ctx context.Context, tx *db.Tx) error {
 		next := *c.rec
 		next.Journal = slices.Clip(next.Journal)
-		next.log(Entry{At: c.e.clock.Now(), Phase: Doing, Step: next.Step, Took: time.Since(began)})
-		c.forward(&next, i)
+		next.log(Entry{At: c.e.clock.Now(), Phase: next.Phase, Step: step, Took: time.Since(began)})
+		then(&next)
 		state, err := c.ses.save()
 		if err != nil {
 			return err
@@ -231,6 +231,10 @@ func (c *carrier) tellFailed(ctx context.Context) error { return c.ses.failed(ct
 func (c *carrier) finish(ctx context.Context, end Phase, tell func(context.Context) error) bool {
 	if err := c.watched(ctx, map[Phase]string{Failed: "failed", Succeeded: "done"}[end], "", tell); err != nil {
 		return c.again(ctx, err)
+	}
+	if c.recorded != nil {
+		*c.rec = *c.recorded
+		return false
 	}
 	c.close(c.rec, end)
 	return c.record(ctx)
@@ -347,8 +351,13 @@ func (c *carrier) watched(ctx context.Context, step, verb string, fn func(contex
 	begin := time.Now()
 	c.recorded = nil
 	mine := run{id: r.ID, fence: r.Fence, attempt: r.Attempts}
-	if r.Phase == Doing {
-		mine.done = c.inStep(c.def.index(step), begin)
+	switch r.Phase {
+	case Doing:
+		mine.done = c.inStep(step, begin, func(next *record) { c.forward(next, c.def.index(step)) })
+	case Failing:
+		mine.done = c.inStep(step, begin, func(next *record) { c.close(next, Failed) })
+	case Ending:
+		mine.done = c.inStep(step, begin, func(next *record) { c.close(next, Succeeded) })
 	}
 	err := safely(context.WithValue(ctx, runKey{}, mine), fn)
 	entry := Entry{At: c.e.clock.Now(), Phase: r.Phase, Step: step, Took: time.Since(begin)}

@@ -114,3 +114,58 @@ func TestCancelBeforeDone(t *testing.T) {
 		}
 	})
 }
+
+// The transaction of what tells a flow's end ends the flow: whoever sees the one
+// may begin the next.
+func TestEndRecordedInFailedAndDone(t *testing.T) {
+	for _, fails := range []bool{false, true} {
+		d := dbtest.SQLite(t, nil)
+		var e *flow.Engine
+		var s flow.Starter[state]
+		live := true
+		end := func(ctx context.Context) error {
+			err := d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return flow.Done(ctx, tx) })
+			if err == nil {
+				live, err = s.Live(ctx, d, "k")
+			}
+			return err
+		}
+		e = flow.NewEngine(d, flow.Options{Owner: "me"})
+		s = flow.Register(e, flow.Flow[state]{Name: "f",
+			Steps: []flow.Step[state]{{Name: "a", Do: func(context.Context, *state) error {
+				if fails {
+					return errors.New("no")
+				}
+				return nil
+			}}},
+			Done:   func(ctx context.Context, _ *state) error { return end(ctx) },
+			Failed: func(ctx context.Context, _ *state, _ error) error { return end(ctx) },
+		})
+		run(t, e)
+		start(t.Context(), t, d, s, "k", state{})
+		if err := e.Wait(t.Context(), "f", "k"); (err != nil) != fails || live {
+			t.Errorf("fails %v: %v, live %v", fails, err, live)
+		}
+	}
+}
+
+// A flow that an older version left at its Done ends in one that has none.
+func TestDoneGone(t *testing.T) {
+	d := dbtest.SQLite(t, nil)
+	f := flow.Flow[state]{Name: "f", Steps: []flow.Step[state]{{Name: "a", Do: func(context.Context, *state) error { return nil }}},
+		Done: func(context.Context, *state) error { return nil }}
+	e := flow.NewEngine(d, flow.Options{Owner: "me", Fail: func(point string) {
+		if point == "f.done.before" {
+			panic(flow.Lost)
+		}
+	}})
+	start(t.Context(), t, d, flow.Register(e, f), "k", state{})
+	e.Run(t.Context())
+	f.Done = nil
+	e = flow.NewEngine(d, flow.Options{Owner: "me"})
+	flow.Register(e, f)
+	run(t, e)
+	if err := e.Wait(t.Context(), "f", "k"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -129,7 +129,7 @@ type run struct {
 	id      string
 	fence   int64
 	attempt int64
-	done    func(ctx context.Context, tx *db.Tx) error // nil unless a step is done
+	done    func(ctx context.Context, tx *db.Tx) error // nil while a step is undone
 }
 
 // Fence is the fencing number of the lease that a step runs under: it grows
@@ -161,7 +161,8 @@ func Guard(ctx context.Context, tx *db.Tx) error {
 
 // Done records in a step's own transaction, at its end, that the step is done
 // with the state as it is now. It is Guard too. A step that fails after all is
-// undone all the same.
+// undone all the same. After the last step, if the flow has no Done, and in Done
+// and Failed it ends the flow.
 func Done(ctx context.Context, tx *db.Tx) error {
 	r, ok := ctx.Value(runKey{}).(run)
 	if !ok || r.done == nil {
@@ -247,6 +248,11 @@ func (s *typedSession[S]) failed(ctx context.Context, err error) error {
 
 func (s *typedSession[S]) hasDone() bool { return s.flow.Done != nil }
 
-func (s *typedSession[S]) done(ctx context.Context) error { return s.flow.Done(ctx, &s.state) }
+func (s *typedSession[S]) done(ctx context.Context) error {
+	if s.flow.Done == nil { // it had one when it came to its end
+		return nil
+	}
+	return s.flow.Done(ctx, &s.state)
+}
 
 func (s *typedSession[S]) save() ([]byte, error) { return json.Marshal(&s.state) }
