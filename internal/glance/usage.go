@@ -34,8 +34,15 @@ func (u Usage) Of(resource string) int64 {
 	return 0
 }
 
-// UsageCheck refuses what a project may not have more of.
+// Bound is how much projects may have together.
+type Bound struct {
+	Of       string           // the project, or the domain, that has the limits
+	Projects []string         // whose usage counts
+	Limits   map[string]int64 // by resource; what is not registered is absent
+}
+
+// UsageCheck refuses what the projects of a bound may not have more of.
 type UsageCheck struct {
-	Project string
-	Check   func(Usage) error // of what it has, in the transaction that adds to it
+	Bound
+	Check func(Usage) error // of what they have, in the transaction that adds to it
 }

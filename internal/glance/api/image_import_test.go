@@ -16,7 +16,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/service"
 )
@@ -355,7 +357,14 @@ type identity struct {
 	limits map[string]int64
 }
 
-func (i identity) Limits(context.Context, string) (map[string]int64, error) { return i.limits, nil }
+func (i identity) Bounds(_ context.Context, project string) ([]glance.Bound, error) {
+	return []glance.Bound{{Of: project, Projects: []string{project}, Limits: i.limits}}, nil
+}
+func (identity) Trust(context.Context, time.Time) (string, error) { return "", errors.New("no trusts") }
+func (identity) TokenByTrust(context.Context, string) (string, error) {
+	return "", errors.New("no trusts")
+}
+func (identity) EndTrust(context.Context, string) error { return nil }
 func (i identity) Endpoint(_ context.Context, region, availability string) (string, error) {
 	if region == "far" && availability == "public" {
 		return i.far, nil

@@ -10,8 +10,6 @@ import (
 
 	"github.com/gophercloud/gophercloud/v2"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/catalog"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/limits"
-	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/registeredlimits"
 	"github.com/gophercloud/gophercloud/v2/openstack/identity/v3/tokens"
 
 	"nacre/internal/oslo/keystoneauth"
@@ -30,51 +28,6 @@ type Keystone struct {
 // NewKeystone makes a client that asks with the service's own rights.
 func NewKeystone(session *keystoneauth.Session, region string) *Keystone {
 	return &Keystone{session: session, system: session.System(), region: region}
-}
-
-// Limits are those of a project, by resource: its own, else the registered ones.
-func (k *Keystone) Limits(ctx context.Context, project string) (map[string]int64, error) {
-	service, err := k.serviceID(ctx)
-	if err != nil {
-		return nil, err
-	}
-	client, err := k.system.Client(ctx, "identity")
-	if err != nil {
-		return nil, err
-	}
-	out := map[string]int64{}
-	page, err := registeredlimits.List(client, registeredlimits.ListOpts{ServiceID: service}).AllPages(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("registered limits: %w", err)
-	}
-	registered, err := registeredlimits.ExtractRegisteredLimits(page)
-	if err != nil {
-		return nil, fmt.Errorf("registered limits: %w", err)
-	}
-	for _, l := range registered {
-		if l.RegionID == "" || l.RegionID == k.region {
-			out[l.ResourceName] = int64(l.DefaultLimit)
-		}
-	}
-	return out, k.override(ctx, client, limits.ListOpts{ServiceID: service, ProjectID: project}, out)
-}
-
-// override puts the project's own limits in the place of registered ones.
-func (k *Keystone) override(ctx context.Context, client *gophercloud.ServiceClient, opts limits.ListOpts, out map[string]int64) error {
-	page, err := limits.List(client, opts).AllPages(ctx)
-	if err != nil {
-		return fmt.Errorf("limits of project %s: %w", opts.ProjectID, err)
-	}
-	own, err := limits.ExtractLimits(page)
-	if err != nil {
-		return fmt.Errorf("limits of project %s: %w", opts.ProjectID, err)
-	}
-	for _, l := range own {
-		if l.RegionID == "" || l.RegionID == k.region {
-			out[l.ResourceName] = int64(l.ResourceLimit)
-		}
-	}
-	return nil
 }
 
 // serviceID is the catalogue's ID of the image service.

@@ -3,7 +3,6 @@ package service
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 
@@ -52,6 +51,7 @@ func (s *Service) ImportImage(ctx context.Context, id string, req ImportRequest,
 	if _, err := s.store.Image(ctx, who, id); err != nil {
 		return missing(err, id)
 	}
+	begun := imageImport{Trust: s.trustFor(ctx, req.Method)}
 	err = s.store.Import(ctx, id, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
 		if err := tx.Check(ctx, q.check(wanted{glance.ImageSizeTotal: 0})...); err != nil {
 			return err
@@ -69,9 +69,14 @@ func (s *Service) ImportImage(ctx context.Context, id string, req ImportRequest,
 		if err != nil || st == nil {
 			return err
 		}
-		s.remember(st.TaskID, auth.Caller(ctx).Token)
+		st.Trust = begun.Trust
+		begun = *st
+		s.remember(st, auth.Caller(ctx).Token)
 		return s.imports.Start(ctx, tx.Tx, id, *st)
 	})
+	if err != nil || begun.TaskID == "" {
+		s.forget(ctx, &begun)
+	}
 	return missing(err, id)
 }
 
@@ -207,28 +212,4 @@ func union(a, b []string) []string {
 
 func without(a, b []string) []string {
 	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return slices.Contains(b, s) })
-}
-
-// remember keeps a caller's token, which no database does, for as long as this
-// process works on the task.
-func (s *Service) remember(taskID, token string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tokens[taskID] = token
-}
-
-// token gives back what remember was told.
-func (s *Service) token(taskID string) (string, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if t := s.tokens[taskID]; t != "" {
-		return t, nil
-	}
-	return "", errors.New("the process that was given the token for the other region is gone: import again")
-}
-
-func (s *Service) forget(taskID string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.tokens, taskID)
 }

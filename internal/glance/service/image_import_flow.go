@@ -20,6 +20,7 @@ type imageImport struct {
 	Method         string      `json:"method"` // or the type of a task that makes the image too
 	URI            string      `json:"uri,omitempty"`
 	Remote         RemoteImage `json:"remote,omitzero"`
+	Trust          string      `json:"trust,omitempty"` // by which the caller's token is replaced
 	Stores         []string    `json:"stores"`
 	AllMustSucceed bool        `json:"all_must_succeed"`
 	Plugins        []string    `json:"plugins,omitempty"` // in running order

@@ -6,7 +6,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
-
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
@@ -300,4 +301,97 @@ func TestImportTask(t *testing.T) {
 				}
 			}}
 	})
+}
+
+// far is Keystone with an image service in another region, which lets in who has a
+// token by the trust.
+type far struct {
+	url    string
+	broken bool // gives no tokens any more
+	ended  int
+}
+
+func (*far) Bounds(context.Context, string) ([]glance.Bound, error)     { return nil, nil }
+func (*far) Trust(context.Context, time.Time) (string, error)           { return "trust", nil }
+func (f *far) Endpoint(context.Context, string, string) (string, error) { return f.url, nil }
+func (f *far) EndTrust(context.Context, string) error                   { f.ended++; return nil }
+func (f *far) TokenByTrust(_ context.Context, trust string) (string, error) {
+	if f.broken {
+		return "", errors.New("no such trust")
+	}
+	return "token by " + trust, nil
+}
+
+func newFar(t *testing.T) *far {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.Header.Get("X-Auth-Token") != "token by trust":
+			w.WriteHeader(401)
+		case strings.HasSuffix(r.URL.Path, "/file"):
+			_, _ = w.Write([]byte("bytes"))
+		default:
+			_, _ = w.Write([]byte(`{"status": "active", "disk_format": "raw", "container_format": "bare"}`))
+		}
+	}))
+	t.Cleanup(server.Close)
+	return &far{url: server.URL}
+}
+
+// TestImportGlanceDownload: a process that never had the caller's token goes on
+// with the caller's trust, which is ended with the import.
+func TestImportGlanceDownload(t *testing.T) {
+	request := ImportRequest{Method: GlanceDownload, Remote: RemoteImage{Region: "far", ImageID: "r", Interface: "public"}, All: true, Body: json.RawMessage("{}")}
+	flowtest.Run(t, func(t *testing.T) flowtest.World[imageImport] {
+		p, keystone := newPlace(t, anywhere()), newFar(t)
+		p.identity = keystone
+		st := p.begin(t, p.image(t, "qcow2").ID, request)
+		st.Trust = "trust"
+		over := func() {
+			if keystone.ended == 0 {
+				t.Error("the trust was not ended")
+			}
+		}
+		return flowtest.World[imageImport]{DB: p.store.DB(), Flow: p.importFlow(), State: st,
+			Done:   func(t *testing.T) { over(); p.has(t, p.ended(t, st, glance.TaskSuccess), "bytes", "one", "two") },
+			Undone: func(t *testing.T) { over(); p.undone(t, st) }}
+	})
+}
+
+// TestImportWithoutToken: when there is no token to be had, the image is queued
+// again and its owner is told why.
+func TestImportWithoutToken(t *testing.T) {
+	for trust, want := range map[string]string{
+		"":      "the process that was given the token for the other region is gone: import again",
+		"trust": "the process that was given the token for the other region is gone, and its user's trust too: import again"} {
+		p, keystone := newPlace(t, anywhere()), newFar(t)
+		keystone.broken, p.identity = true, keystone
+		img := p.image(t, "qcow2")
+		st := p.begin(t, img.ID, ImportRequest{Method: GlanceDownload, Remote: RemoteImage{Region: "far", ImageID: "r"}, All: true, Body: json.RawMessage("{}")})
+		st.Trust = trust
+		err := p.store.DB().Tx(as(t), func(ctx context.Context, tx *db.Tx) error { return p.imports.Start(ctx, tx, img.ID, st) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = p.Carry(ctx) }()
+		_ = p.flows.Wait(ctx, "image_import", img.ID)
+		stop()
+		<-ended
+		p.undone(t, st)
+		if task, err := p.store.Task(t.Context(), glance.Visible{All: true}, st.TaskID, p.clock.Now()); err != nil || task.Message != want {
+			t.Errorf("%+v, %v", task, err)
+		}
+	}
+}
+
+// TestTrustOfRefusedImport: an import that is refused leaves no trust.
+func TestTrustOfRefusedImport(t *testing.T) {
+	p, keystone := newPlace(t, anywhere()), newFar(t)
+	p.identity = keystone
+	img := p.image(t, "")
+	err := p.ImportImage(as(t), img.ID, ImportRequest{Method: GlanceDownload}, func(glance.Image) error { return nil })
+	if err == nil || keystone.ended != 1 || len(p.tokens) != 0 {
+		t.Errorf("%v, trusts ended: %d, tokens kept: %d", err, keystone.ended, len(p.tokens))
+	}
 }

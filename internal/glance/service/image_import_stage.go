@@ -154,21 +154,21 @@ func (s *Service) source(ctx context.Context, st *imageImport, img glance.Image)
 		if err != nil {
 			return nil, 0, err
 		}
-		return s.fetch(ctx, s.region, base+"/file", st.TaskID)
+		return s.fetch(ctx, s.region, base+"/file", st)
 	}
-	return s.fetch(ctx, s.web, st.URI, "")
+	return s.fetch(ctx, s.web, st.URI, nil)
 }
 
-// fetch opens a URL, with the token of the task's caller if one is named.
-func (s *Service) fetch(ctx context.Context, client *http.Client, uri, taskID string) (io.ReadCloser, int64, error) {
+// fetch opens a URL, with the token of an import's caller if one is given.
+func (s *Service) fetch(ctx context.Context, client *http.Client, uri string, as *imageImport) (io.ReadCloser, int64, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, uri, nil)
 	if err != nil {
 		return nil, 0, fault.BadRequest("URI for web-download does not pass filtering: %s", uri)
 	}
-	if taskID != "" {
-		token, err := s.token(taskID)
+	if as != nil {
+		token, err := s.token(ctx, as)
 		if err != nil {
-			return nil, 0, fault.Conflict("%s", err)
+			return nil, 0, err
 		}
 		r.Header.Set("X-Auth-Token", token)
 	}
@@ -239,7 +239,7 @@ func (s *Service) copyMetadata(ctx context.Context, st *imageImport) error {
 	if err != nil {
 		return err
 	}
-	body, _, err := s.fetch(ctx, s.region, base, st.TaskID)
+	body, _, err := s.fetch(ctx, s.region, base, st)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (s *Service) importUnstage(ctx context.Context, st *imageImport) error {
 			return err
 		}
 	}
-	s.forget(st.TaskID)
+	s.forget(ctx, st)
 	s.progress.end(st.ImageID)
 	return nil
 }

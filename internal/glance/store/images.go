@@ -141,11 +141,11 @@ func one(ctx context.Context, on db.Q, who glance.Visible, q *db.Query[glance.Im
 	return rows[0], err
 }
 
-// bytesOf is how many bytes the images of owner have, in every place they have them.
-func bytesOf(ctx context.Context, on db.Q, owner string) (int64, error) {
+// bytesOf is how many bytes the images of owners have, in every place they have them.
+func bytesOf(ctx context.Context, on db.Q, owners []string) (int64, error) {
 	sum, err := db.Scan[int64](ctx, on, `SELECT COALESCE(SUM(i.size), 0) FROM images i
 		JOIN image_locations l ON l.image_id = i.id AND l.status = 'active'
-		WHERE i.owner = ? AND i.size > 0 AND i.deleted_at IS NULL AND i.status <> 'killed'`, owner)
+		WHERE i.owner IN (?) AND i.size > 0 AND i.deleted_at IS NULL AND i.status <> 'killed'`, db.List(owners))
 	if err != nil || len(sum) == 0 {
 		return 0, err
 	}
@@ -154,7 +154,7 @@ func bytesOf(ctx context.Context, on db.Q, owner string) (int64, error) {
 
 // Bytes is how many bytes the owner's images have.
 func (s *Store) Bytes(ctx context.Context, owner string) (int64, error) {
-	return bytesOf(ctx, s.db, owner)
+	return bytesOf(ctx, s.db, []string{owner})
 }
 
 // Known is the state of an image to those who tidy stores.

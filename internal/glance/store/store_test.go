@@ -477,7 +477,7 @@ func TestUsage(t *testing.T) {
 		}
 		refused := errors.New("too many")
 		var seen glance.Usage
-		check := glance.UsageCheck{Project: "p", Check: func(u glance.Usage) error { seen = u; return refused }}
+		check := glance.UsageCheck{Bound: glance.Bound{Of: "p", Projects: []string{"p"}}, Check: func(u glance.Usage) error { seen = u; return refused }}
 		if err := s.InsertImage(t.Context(), image(50, "p"), check); !errors.Is(err, refused) || seen != want {
 			t.Errorf("got %v, %+v", err, seen)
 		}

@@ -89,7 +89,7 @@ func (s *Store) FinishUpload(ctx context.Context, up glance.Upload, img glance.I
 		if err := db.Lock(ctx, tx, "images of "+img.Owner); err != nil {
 			return err
 		}
-		others, err := bytesOf(ctx, tx, img.Owner)
+		others, err := bytesOf(ctx, tx, []string{img.Owner})
 		if err != nil {
 			return err
 		}

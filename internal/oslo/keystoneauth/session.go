@@ -86,9 +86,7 @@ func (s *Session) authenticate(ctx context.Context) (*gophercloud.ProviderClient
 		p.SetToken(token)
 		return p, expires, err
 	}
-	err = openstack.Authenticate(ctx, p, gophercloud.AuthOptions{IdentityEndpoint: s.cfg.AuthURL, Username: s.cfg.Username,
-		Password: s.cfg.Password, DomainName: s.cfg.UserDomain,
-		Scope: s.scope()})
+	err = openstack.Authenticate(ctx, p, s.password(s.scope()))
 	if err != nil {
 		return nil, time.Time{}, err
 	}
@@ -119,6 +117,32 @@ func (s *Session) System() *Session {
 	cfg := s.cfg
 	cfg.System = true
 	return New(cfg, s.transport)
+}
+
+func (s *Session) password(scope *gophercloud.AuthScope) gophercloud.AuthOptions {
+	return gophercloud.AuthOptions{IdentityEndpoint: s.cfg.AuthURL, Username: s.cfg.Username, Password: s.cfg.Password,
+		DomainName: s.cfg.UserDomain, Scope: scope}
+}
+
+// TokenByTrust is a token of whoever trusts this service's user.
+func (s *Session) TokenByTrust(ctx context.Context, trust string) (string, error) {
+	p, err := openstack.NewClient(s.cfg.AuthURL)
+	if err != nil {
+		return "", err
+	}
+	p.HTTPClient = http.Client{Transport: s.transport}
+	opts := s.password(&gophercloud.AuthScope{TrustID: trust})
+	if s.cfg.Issue != nil {
+		token, err := s.Token(ctx)
+		if err != nil {
+			return "", err
+		}
+		opts = gophercloud.AuthOptions{IdentityEndpoint: s.cfg.AuthURL, TokenID: token, Scope: opts.Scope}
+	}
+	if err := openstack.Authenticate(ctx, p, opts); err != nil {
+		return "", fmt.Errorf("token by trust %s: %w", trust, err)
+	}
+	return p.Token(), nil
 }
 
 // Token is the service's own token.
