@@ -1,9 +1,12 @@
 package rbd_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -126,4 +129,72 @@ func TestConfig(t *testing.T) {
 	if _, err := rbd.New(rbd.Config{CephConf: file}); err == nil || !strings.Contains(err.Error(), "apt-get install -y --no-install-recommends ceph-common") {
 		t.Errorf("without the command: %v", err)
 	}
+}
+
+// TestRange: a download that begins in the middle leaves the bytes before it in Ceph.
+func TestRange(t *testing.T) {
+	s, ceph := open(t)
+	image, size := uuid.New(), int64(48<<20+5)
+	data := bytes.Repeat([]byte("0123456789abcdef"), int(size)/16+1)[:size]
+	w, err := s.Create(t.Context(), image, uuid.New(), size)
+	if err == nil {
+		_, err = w.Write(data)
+	}
+	if err == nil {
+		err = w.Commit()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, offset := range []int64{size - 3, 40<<20 + 7, size, size + 1} {
+		before := sent(t, ceph)
+		r, err := s.Open(t.Context(), image, offset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(r)
+		if err := errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if want := data[min(offset, size):]; !bytes.Equal(got, want) {
+			t.Errorf("from %d: %d bytes, want %d", offset, len(got), len(want))
+		}
+		if n := sent(t, ceph) - before; n > 16<<20 {
+			t.Errorf("from %d: Ceph read %d bytes", offset, n)
+		}
+	}
+	r, err := s.Open(t.Context(), image, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(r, make([]byte, 10)); err != nil {
+		t.Error(err)
+	}
+	if err := r.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := s.Delete(t.Context(), image); err != nil { // nobody has it open
+		t.Error(err)
+	}
+	if _, err := s.Open(t.Context(), image, 5); !errors.Is(err, blob.ErrNotFound) {
+		t.Errorf("gone: %v", err)
+	}
+}
+
+// sent is how many bytes the disk has answered with.
+func sent(t *testing.T, ceph *cephtest.Ceph) int64 {
+	t.Helper()
+	text, err := ceph.Ceph("tell", "osd.0", "perf", "dump")
+	var counters struct {
+		OSD struct {
+			Sent int64 `json:"op_r_out_bytes"`
+		}
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(text), &counters)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return counters.OSD.Sent
 }
