@@ -124,13 +124,27 @@ func New(c Config) (*Store, error) {
 		return nil, err
 	}
 	conn := &swift.Connection{AuthUrl: c.AuthAddress, AuthVersion: c.AuthVersion, UserName: c.User, ApiKey: c.Key, Region: c.Region,
-		EndpointType: endpoints[c.EndpointType], StorageUrl: c.Endpoint, Transport: client.Transport, ConnectTimeout: idle, Timeout: idle,
+		EndpointType: endpoints[c.EndpointType], StorageUrl: c.Endpoint, Transport: transport{client.Transport}, ConnectTimeout: idle, Timeout: idle,
 		ApplicationCredentialId: c.ApplicationCredentialID, ApplicationCredentialSecret: c.ApplicationCredentialSecret}
 	if c.AuthVersion > 1 {
 		conn.Tenant, conn.UserName, _ = strings.Cut(c.User, ":")
 		conn.Domain, conn.TenantDomain = c.UserDomain, c.ProjectDomain
 	}
 	return &Store{Config: c, conn: conn}, nil
+}
+
+// transport ends a connection after a HEAD. To one that it refuses, as when a token
+// was revoked, Swift sends the end of a body that there must not be, and the next
+// request on that connection, an upload, would break.
+type transport struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Method == http.MethodHead {
+		r = r.Clone(r.Context())
+		r.Close = true
+	}
+	return t.RoundTripper.RoundTrip(r)
 }
 
 // Info implements blob.Store.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -119,6 +122,35 @@ func TestRefused(t *testing.T) {
 	c.CreateContainer = false
 	if _, err := open(t, c).Create(t.Context(), uuid.New(), uuid.New(), blob.Unknown); err == nil {
 		t.Error("a container that is not there took an image")
+	}
+}
+
+// TestHeadLeavesConnection: no other request follows a HEAD on its connection, where
+// Swift may send the end of a body that there was none of.
+func TestHeadLeavesConnection(t *testing.T) {
+	var mu sync.Mutex
+	headed := map[string]bool{} // connections
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		if headed[r.RemoteAddr] {
+			t.Errorf("%s %s on the connection of a HEAD", r.Method, r.URL.Path)
+		}
+		headed[r.RemoteAddr] = r.Method == "HEAD"
+		w.Header().Set("X-Storage-Url", "http://"+r.Host+"/v1/a")
+		w.Header().Set("X-Auth-Token", "token")
+	}))
+	defer server.Close()
+	s := open(t, swift.Config{AuthVersion: 1, AuthAddress: server.URL + "/auth", User: "a:b", Key: "k"})
+	for range 2 {
+		if _, err := s.Size(t.Context(), uuid.New()); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Open(t.Context(), uuid.New(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Close()
 	}
 }
 

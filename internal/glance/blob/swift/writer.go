@@ -45,10 +45,12 @@ func (s *Store) Create(ctx context.Context, image, upload string, size int64) (b
 	if err := blob.Valid(image, upload); err != nil {
 		return nil, err
 	}
-	if s.CreateContainer {
-		if err := s.conn.ContainerCreate(ctx, s.Container, nil); err != nil {
-			return nil, kindOf(err)
-		}
+	err := s.renew(ctx)
+	if errors.Is(err, swift.ContainerNotFound) && s.CreateContainer {
+		err = s.conn.ContainerCreate(ctx, s.Container, nil)
+	}
+	if err != nil {
+		return nil, kindOf(err)
 	}
 	w := &writer{s: s, ctx: ctx, image: image, upload: upload}
 	w.size = max(s.ChunkSize<<20, size/(maxSegments-1)+1)
@@ -58,16 +60,22 @@ func (s *Store) Create(ctx context.Context, image, upload string, size int64) (b
 	return w, nil
 }
 
+// renew replaces a token that is no good any more, before bytes are sent, which
+// cannot be sent twice: Swift ends the connection on which it refuses some.
+func (s *Store) renew(ctx context.Context) error {
+	_, _, err := s.conn.Container(ctx, s.Container)
+	return err
+}
+
 // name is that of a segment. The one with number 0 is empty: it tells that the
 // upload has not been given up.
 func (w *writer) name(number int) string {
 	return fmt.Sprintf("%s.%s-%05d", w.image, w.upload, number)
 }
 
-// next begins a segment. The token is renewed before, if it must be: a stream
-// cannot be sent twice.
+// next begins a segment.
 func (w *writer) next() error {
-	if _, _, err := w.s.conn.Container(w.ctx, w.s.Container); err != nil {
+	if err := w.s.renew(w.ctx); err != nil {
 		return kindOf(err)
 	}
 	body, pipe := io.Pipe()

@@ -38,13 +38,28 @@ var shared struct {
 	stop func()
 }
 
+// Keystone is where a Swift asks what tokens stand for, and who asks.
+type Keystone struct{ AuthURL, User, Key, Project string }
+
+// StartBehind is a Swift of this test whose users are Keystone's. It wants the
+// role member or admin.
+func StartBehind(t testing.TB, k Keystone) *Swift {
+	t.Helper()
+	s, stop, err := start(&k)
+	if err != nil {
+		t.Fatalf("start Swift (packages swift-proxy, swift-account, swift-container, swift-object, memcached, python3-keystonemiddleware): %v", err)
+	}
+	t.Cleanup(stop)
+	return s
+}
+
 // Start is the one Swift of this test binary; Main ends it.
 func Start(t testing.TB) *Swift {
 	t.Helper()
 	shared.Lock()
 	defer shared.Unlock()
 	if shared.Swift == nil {
-		s, stop, err := start()
+		s, stop, err := start(nil)
 		if err != nil {
 			t.Fatalf("start Swift (packages swift-proxy, swift-account, swift-container, swift-object, memcached): %v", err)
 		}
@@ -85,7 +100,7 @@ user = root
 log_level = ERROR
 {{if eq .Name "proxy"}}
 [pipeline:main]
-pipeline = catch_errors cache bulk s3api tempauth slo dlo proxy-server
+pipeline = catch_errors cache bulk {{if .Keystone}}authtoken keystoneauth{{else}}s3api tempauth{{end}} slo dlo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
@@ -101,6 +116,24 @@ memcache_servers = 127.0.0.1:{{.Cache}}
 connect_timeout = 30
 io_timeout = 60
 error_suppression_limit = 1000000
+{{with .Keystone}}
+[filter:authtoken]
+paste.filter_factory = keystonemiddleware.auth_token:filter_factory
+www_authenticate_uri = {{.AuthURL}}
+auth_url = {{.AuthURL}}
+auth_type = password
+username = {{.User}}
+password = {{.Key}}
+project_name = {{.Project}}
+user_domain_name = Default
+project_domain_name = Default
+delay_auth_decision = true
+# a token that was revoked is refused at once
+token_cache_time = -1
+[filter:keystoneauth]
+use = egg:swift#keystoneauth
+operator_roles = admin, member
+{{end}}
 [filter:bulk]
 use = egg:swift#bulk
 [filter:s3api]
@@ -120,7 +153,7 @@ pipeline = {{.Name}}-server
 use = egg:swift#{{.Name}}
 {{end}}`))
 
-func start() (_ *Swift, stop func(), err error) {
+func start(keystone *Keystone) (_ *Swift, stop func(), err error) {
 	dir, err := os.MkdirTemp("", "swift")
 	if err != nil {
 		return nil, nil, err
@@ -165,7 +198,7 @@ func start() (_ *Swift, stop func(), err error) {
 	}
 	for i, name := range []string{"proxy", "account", "container", "object"} {
 		var text bytes.Buffer
-		_ = conf.Execute(&text, map[string]string{"Dir": dir, "Port": ports[i], "Name": name, "Cache": ports[4]})
+		_ = conf.Execute(&text, map[string]any{"Dir": dir, "Port": ports[i], "Name": name, "Cache": ports[4], "Keystone": keystone})
 		file := filepath.Join(dir, name+".conf")
 		if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
 			return nil, nil, err
@@ -175,7 +208,10 @@ func start() (_ *Swift, stop func(), err error) {
 		}
 	}
 	s := &Swift{"127.0.0.1:" + ports[0]}
-	return s, stop, s.wait(dir)
+	if keystone != nil {
+		return s, stop, s.wait(dir, s.listens)
+	}
+	return s, stop, s.wait(dir, s.probe)
 }
 
 func run(name string, args ...string) error {
@@ -199,11 +235,11 @@ func freePorts(n int) (ports []string, err error) {
 	return ports, nil
 }
 
-// wait logs in and makes a container, for which every server is needed.
-func (s *Swift) wait(dir string) error {
+// wait waits until Swift answers.
+func (s *Swift) wait(dir string, probe func() error) error {
 	var last error
 	for deadline := time.Now().Add(4 * time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		if last = s.probe(); last == nil {
+		if last = probe(); last == nil {
 			return nil
 		}
 	}
@@ -216,6 +252,20 @@ func (s *Swift) wait(dir string) error {
 	return fmt.Errorf("%w%s", last, all.String())
 }
 
+// listens reports whether somebody without a token is sent away.
+func (s *Swift) listens() error {
+	res, err := http.Get("http://" + s.Host + "/v1/AUTH_probe")
+	if err != nil {
+		return err
+	}
+	res.Body.Close()
+	if res.StatusCode != http.StatusUnauthorized {
+		return errors.New(res.Status)
+	}
+	return nil
+}
+
+// probe logs in and makes a container, for which every server is needed.
 func (s *Swift) probe() error {
 	r, _ := http.NewRequest("GET", s.AuthURL(), nil)
 	r.Header.Set("X-Auth-User", User)
