@@ -13,6 +13,6 @@ func adminCommand() *cobra.Command {
 	f := cmd.PersistentFlags()
 	f.StringVar(&o.file, "config", "", "YAML file of options; flags win over it")
 	f.StringVar(&o.flags.StateDir, "state-dir", o.flags.StateDir, "state directory of the cloud")
-	cmd.AddCommand(adminKeystoneCommand(&o), adminGlanceCommand(&o))
+	cmd.AddCommand(adminKeystoneCommand(&o), adminGlanceCommand(&o), adminNovaCommand(&o))
 	return cmd
 }

@@ -59,6 +59,7 @@ type Config struct {
 
 	Keystone KeystoneOptions `yaml:"keystone"`
 	Glance   GlanceOptions   `yaml:"glance"`
+	Nova     NovaOptions     `yaml:"nova"`
 }
 
 // Authtoken is the original's section [keystone_authtoken].
@@ -76,7 +77,7 @@ type Authtoken struct {
 // DefaultConfig is what `nacre up` without options uses.
 func DefaultConfig() Config {
 	return Config{StateDir: "/var/lib/nacre", Listen: "127.0.0.1", Region: "RegionOne", VirtType: "auto", External: "172.24.4.0/24", TunnelIP: "127.0.0.1",
-		Keystone: defaultKeystone(), Glance: GlanceOptions{Config: glance.DefaultConfig()}, TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
+		Keystone: defaultKeystone(), Glance: GlanceOptions{Config: glance.DefaultConfig()}, Nova: defaultNova(), TokenExpiry: time.Hour, PasswordHashRounds: 12, TokenProvider: "fernet", TokenStore: "sql",
 		AuthMethods: slices.Clone(token.DefaultMethods)}
 }
 
@@ -154,6 +155,9 @@ func (c *Config) Check() error {
 	}
 	if err := c.Glance.check(); err != nil {
 		errs = append(errs, err)
+	}
+	if err := c.Nova.check(); err != nil {
+		errs = append(errs, fmt.Errorf("nova: %w", err))
 	}
 	if c.Database != "" && !strings.Contains(c.Database, "{name}") {
 		errs = append(errs, errors.New("database has no {name}: each service needs a database of its own"))

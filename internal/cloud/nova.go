@@ -73,8 +73,8 @@ func startNovaCompute(ctx context.Context, env *Env) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
-	driver, err := libvirt.New(ctx, libvirt.Config{StateDir: dir, Daemon: daemon, Images: imageBytes{env.Session("nova")},
-		VirtType: env.Config.VirtType, Hostname: env.Config.Host, HostIP: env.Config.Listen})
+	driver, err := libvirt.New(ctx, env.Config.Nova.apply(libvirt.Config{StateDir: dir, Daemon: daemon, Images: imageBytes{env.Session("nova")},
+		VirtType: env.Config.VirtType, Hostname: env.Config.Host, HostIP: env.Config.Listen}))
 	if err != nil {
 		return Running{}, err
 	}

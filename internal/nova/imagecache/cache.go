@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type Config struct {
 	Timeout time.Duration // of one download with its conversion; default 1 h
 	Convert Limits        // of one conversion
 	Log     *slog.Logger
+
+	KeepUnused bool // for ever
 }
 
 // Cache is the images of one host.
@@ -125,6 +128,7 @@ func (c *Cache) board(ctx context.Context, img virt.Image, path string, maxBytes
 	}
 	now := time.Now()
 	if err := os.Chtimes(path, now, now); err == nil { // the time of the last use
+		c.hit(ctx, path)
 		return nil
 	}
 	f := &flight{done: make(chan struct{})}
@@ -218,59 +222,96 @@ func (c *Cache) toRaw(ctx context.Context, img virt.Image, part string, maxBytes
 	}
 }
 
+// hitsOf is the file that counts how often an image was there already.
+func hitsOf(path string) string { return path + ".hits" }
+
+// hit counts. A count that is lost harms nobody.
+func (c *Cache) hit(ctx context.Context, path string) {
+	text := strconv.FormatInt(hits(path)+1, 10)
+	if err := os.WriteFile(hitsOf(path), []byte(text), 0o644); err != nil {
+		c.cfg.Log.WarnContext(ctx, "hit of a cached image not counted", "error", err)
+	}
+}
+
+func hits(path string) int64 {
+	text, _ := os.ReadFile(hitsOf(path))
+	n, _ := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+	return n
+}
+
 // Entry is one cached image.
 type Entry struct {
 	ImageID  string
 	Bytes    int64 // on disk
+	Hits     int64 // uses after the first
 	LastUsed time.Time
 }
 
-// Entries lists what is in the cache.
-func (c *Cache) Entries() ([]Entry, error) {
-	files, err := os.ReadDir(c.cfg.Dir)
+// List tells what is in the cache of a directory, which may be in use.
+func List(dir string) ([]Entry, error) {
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("image cache: %w", err)
 	}
 	var out []Entry
 	for _, f := range files {
 		if info, err := f.Info(); err == nil && uuid.Valid(f.Name()) {
-			out = append(out, Entry{ImageID: f.Name(), Bytes: onDisk(info), LastUsed: info.ModTime()})
+			out = append(out, Entry{f.Name(), onDisk(info), hits(filepath.Join(dir, f.Name())), info.ModTime()})
 		}
 	}
 	return out, nil
 }
 
-// Sweep removes the images that no file in use is an overlay of and that nobody wanted for MinAge. inUse holds paths of
-// base files. It returns the images removed.
+// Sweep removes the images that no file in use is an overlay of, and that nobody wanted or used for MinAge. inUse holds
+// paths of base files. It returns the images removed.
 func (c *Cache) Sweep(ctx context.Context, inUse map[string]bool, now time.Time) ([]string, error) {
-	entries, err := c.Entries()
+	entries, err := List(c.cfg.Dir)
 	if err != nil {
 		return nil, err
 	}
 	var gone []string
 	for _, e := range entries {
 		path := filepath.Join(c.cfg.Dir, e.ImageID)
-		if inUse[path] || now.Sub(e.LastUsed) < c.cfg.MinAge {
+		if inUse[path] {
+			if err := c.touch(path, now); err != nil {
+				return gone, err
+			}
 			continue
 		}
-		if err := c.remove(e, path, now); err != nil {
+		if c.cfg.KeepUnused || now.Sub(e.LastUsed) < c.cfg.MinAge {
+			continue
+		}
+		removed, err := c.remove(path, now)
+		if err != nil {
 			return gone, err
 		}
-		gone = append(gone, e.ImageID)
-		c.cfg.Log.InfoContext(ctx, "unused image removed", "image", e.ImageID, "bytes", e.Bytes)
+		if removed {
+			gone = append(gone, e.ImageID)
+			c.cfg.Log.InfoContext(ctx, "unused image removed", "image", e.ImageID, "bytes", e.Bytes)
+		}
 	}
 	return gone, nil
 }
 
+// touch tells that a file is in use.
+func (c *Cache) touch(path string, now time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return os.Chtimes(path, now, now)
+}
+
 // remove deletes a cached file unless it was wanted since it was looked at.
-func (c *Cache) remove(e Entry, path string, now time.Time) error {
+func (c *Cache) remove(path string, now time.Time) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	info, err := os.Stat(path)
 	if err != nil || now.Sub(info.ModTime()) < c.cfg.MinAge {
-		return nil
+		return false, nil
 	}
-	return os.Remove(path)
+	if err := os.Remove(hitsOf(path)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return false, err
+	}
+	return true, os.Remove(path)
 }
 
 // Holds says whether path is a file of this cache.

@@ -196,14 +196,79 @@ func TestSweep(t *testing.T) {
 	}{
 		{"in use", map[string]bool{b.Path: true}, later, 0},
 		{"too young", nil, time.Now(), 0},
-		{"unused", nil, later, 1},
-		{"gone already", nil, later, 0},
+		{"unused", nil, later.Add(25 * time.Hour), 1},
+		{"gone already", nil, later.Add(25 * time.Hour), 0},
 	} {
 		if gone, err := c.Sweep(t.Context(), tc.inUse, tc.now); err != nil || len(gone) != tc.gone {
 			t.Errorf("%s: %v %v", tc.name, gone, err)
 		}
 	}
-	if entries, _ := c.Entries(); len(entries) != 0 {
+	if entries, _ := List(c.cfg.Dir); len(entries) != 0 {
 		t.Errorf("still there: %v", entries)
+	}
+}
+
+// TestAge: an image is unused from when its last guest went, not from when its last came.
+func TestAge(t *testing.T) {
+	s := &source{data: disk()}
+	c := newCache(t, s)
+	b, err := c.Base(t.Context(), image("raw", s.data), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	for _, tc := range []struct {
+		hours int
+		used  bool
+		gone  int
+	}{{30, true, 0}, {31, false, 0}, {53, false, 0}, {55, false, 1}} {
+		used := map[string]bool{b.Path: tc.used}
+		if gone, err := c.Sweep(t.Context(), used, start.Add(time.Duration(tc.hours)*time.Hour)); err != nil || len(gone) != tc.gone {
+			t.Errorf("after %d hours: %v %v", tc.hours, gone, err)
+		}
+	}
+}
+
+// TestKeepUnused: an operator can have all images stay.
+func TestKeepUnused(t *testing.T) {
+	s := &source{data: disk()}
+	c := newCache(t, s)
+	c.cfg.KeepUnused = true
+	if _, err := c.Base(t.Context(), image("raw", s.data), 0); err != nil {
+		t.Fatal(err)
+	}
+	if gone, err := c.Sweep(t.Context(), nil, time.Now().Add(1000*time.Hour)); err != nil || len(gone) > 0 {
+		t.Errorf("%v %v", gone, err)
+	}
+}
+
+// TestAccount: what an image takes, when it was wanted last and how often it was
+// there already; the count outlives the process and goes with the image.
+func TestAccount(t *testing.T) {
+	s := &source{data: disk()}
+	c := newCache(t, s)
+	dir := c.cfg.Dir
+	for range 3 {
+		if _, err := c.Base(t.Context(), image("raw", s.data), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := New(Config{Dir: dir, Images: s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Base(t.Context(), image("raw", s.data), 0); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := List(dir)
+	if err != nil || len(entries) != 1 || entries[0].ImageID != imageID || entries[0].Hits != 3 || entries[0].Bytes == 0 ||
+		time.Since(entries[0].LastUsed) > time.Minute {
+		t.Errorf("%+v %v", entries, err)
+	}
+	if gone, err := c.Sweep(t.Context(), nil, time.Now().Add(25*time.Hour)); err != nil || len(gone) != 1 {
+		t.Errorf("%v %v", gone, err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left: %v %v", left, err)
 	}
 }

@@ -34,6 +34,8 @@ type Config struct {
 	HostIP    string      // reported to the API
 	Cache     imagecache.Config
 	Log       *slog.Logger
+
+	SweepEvery time.Duration // how often unused images are looked for; less than 0 never, default 40 min
 }
 
 // Driver implements virt.Driver and all its extensions.
@@ -73,6 +75,9 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	d := &Driver{cfg: cfg, calls: &pool{dial: cfg.Daemon.Dial}, locks: map[string]*guestLock{}}
 	if err := os.MkdirAll(d.instances(), 0o711); err != nil {
 		return nil, fmt.Errorf("libvirt driver: %w", err)
+	}
+	if d.cfg.SweepEvery == 0 {
+		d.cfg.SweepEvery = 40 * time.Minute
 	}
 	cfg.Cache.Images = cfg.Images
 	if cfg.Cache.Dir == "" {

@@ -10,18 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sweepEvery is how often the image cache is looked through; keptLog is how much of a guest's console and of its
-// emulator's log is kept, in bytes: a guest must not fill the host's disk with what it says.
-const (
-	sweepEvery = 40 * time.Minute
-	keptLog    = 2 << 20
-)
+// keptLog is how much of a guest's console and of its emulator's log is kept, in bytes: a guest must not fill the
+// host's disk with what it says.
+const keptLog = 2 << 20
 
 // Housekeep cuts logs and removes cached images that no guest uses. It may be called every few seconds.
 func (d *Driver) Housekeep(ctx context.Context, now time.Time) error {
 	err := d.cutLogs()
 	d.mu.Lock()
-	due := now.Sub(d.swept) >= sweepEvery
+	due := d.cfg.SweepEvery > 0 && now.Sub(d.swept) >= d.cfg.SweepEvery
 	if due {
 		d.swept = now
 	}
