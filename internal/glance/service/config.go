@@ -51,11 +51,17 @@ type Config struct {
 	InjectMetadata       InjectMetadata     `yaml:"inject_metadata_properties"`
 	GlanceDownload       DownloadProperties `yaml:"glance_download_properties"`
 	TaskTimeToLive       int                `yaml:"task_time_to_live"` // hours, once a task is over
+	WSGI                 WSGI               `yaml:"wsgi"`
 
 	UseKeystoneLimits bool `yaml:"use_keystone_limits"` // instead of user_storage_quota
 	// WorkerSelfReferenceURL is where other processes of this service find the
 	// one that has an image's staged bytes; "" is where all share them.
 	WorkerSelfReferenceURL string `yaml:"worker_self_reference_url"`
+}
+
+// WSGI is about the process.
+type WSGI struct {
+	TaskPoolThreads int `yaml:"task_pool_threads"` // imports at the same time
 }
 
 // ImageConversion is about the plugin image_conversion.
@@ -84,7 +90,7 @@ func DefaultConfig() Config {
 		ImportFiltering:      httpclient.Config{AllowedSchemes: []string{"http", "https"}, AllowedPorts: []int{80, 443}},
 		ImageConversion:      ImageConversion{OutputFormat: "raw"}, InjectMetadata: InjectMetadata{IgnoreUserRoles: []string{"admin"}},
 		GlanceDownload: DownloadProperties{ExtraProperties: []string{"hw_", "trait:", "os_distro", "os_secure_boot", "os_type"}},
-		TaskTimeToLive: 48}
+		TaskTimeToLive: 48, WSGI: WSGI{TaskPoolThreads: 16}}
 }
 
 // Check reports every option that makes no sense.
@@ -126,6 +132,9 @@ func (c *Config) checkImport() error {
 		if strings.HasPrefix(name, glance.ReservedNamespace) || setters[name] != nil || name == "" || len(name) > 255 {
 			errs = append(errs, fmt.Errorf("inject_metadata_properties.inject: %q is no property that can be injected", name))
 		}
+	}
+	if c.WSGI.TaskPoolThreads < 1 {
+		errs = append(errs, errors.New("wsgi.task_pool_threads is less than 1"))
 	}
 	if c.TaskTimeToLive < 0 {
 		errs = append(errs, errors.New("task_time_to_live is negative"))

@@ -31,7 +31,7 @@ const trustTime = 24 * time.Hour
 // A caller who cannot give trusts, with an application credential for one, gives
 // none: then the import ends with this process.
 func (s *Service) trustFor(ctx context.Context, method string) string {
-	if method != GlanceDownload {
+	if method != GlanceDownload || s.identity == nil {
 		return ""
 	}
 	trust, err := s.identity.Trust(ctx, s.clock.Now().Add(trustTime))

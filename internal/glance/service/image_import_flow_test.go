@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -393,5 +394,55 @@ func TestTrustOfRefusedImport(t *testing.T) {
 	err := p.ImportImage(as(t), img.ID, ImportRequest{Method: GlanceDownload}, func(glance.Image) error { return nil })
 	if err == nil || keystone.ended != 1 || len(p.tokens) != 0 {
 		t.Errorf("%v, trusts ended: %d, tokens kept: %d", err, keystone.ended, len(p.tokens))
+	}
+}
+
+// TestTaskPool: so many imports at once as the operator says, and no more.
+func TestTaskPool(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		var mu sync.Mutex
+		now, most, met := 0, 0, make(chan struct{})
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			mu.Lock()
+			now++
+			if most = max(most, now); now == threads && most == threads {
+				select {
+				case <-met:
+				default:
+					close(met)
+				}
+			}
+			mu.Unlock()
+			<-met // until as many as may are here
+			_, _ = w.Write(make([]byte, 1<<20))
+			mu.Lock()
+			now--
+			mu.Unlock()
+		}))
+		t.Cleanup(server.Close)
+		config := anywhere()
+		config.WSGI.TaskPoolThreads = threads
+		p := newPlace(t, config)
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		var ids []string
+		for range 5 {
+			ids = append(ids, p.image(t, "raw").ID)
+			req := ImportRequest{Method: WebDownload, URI: server.URL, Body: json.RawMessage("{}")}
+			if err := p.ImportImage(as(t), ids[len(ids)-1], req, func(glance.Image) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		go func() { defer close(ended); _ = p.Carry(ctx) }()
+		for _, id := range ids {
+			if err := p.flows.Wait(ctx, "image_import", id); err != nil {
+				t.Error(err)
+			}
+		}
+		stop()
+		<-ended
+		if most != threads {
+			t.Errorf("%d at once, want %d", most, threads)
+		}
 	}
 }

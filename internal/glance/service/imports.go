@@ -28,13 +28,10 @@ func (s *Service) openImports(d Deps) (err error) {
 			return err
 		}
 	}
-	s.flows = flow.NewEngine(d.Store.DB(), flow.Options{Owner: d.Worker, Clock: d.Clock, Workers: importWorkers, Fail: d.Fail})
+	s.flows = flow.NewEngine(d.Store.DB(), flow.Options{Owner: d.Worker, Clock: d.Clock, Workers: d.Config.WSGI.TaskPoolThreads, Fail: d.Fail})
 	s.imports = flow.Register(s.flows, s.importFlow())
 	return nil
 }
-
-// importWorkers is how many imports one process works on at a time.
-const importWorkers = 8
 
 // ImportMethods are those that are enabled.
 func (s *Service) ImportMethods() []string {
