@@ -54,8 +54,13 @@ func (e *Env) imageService(st *store.Store, worker string) (*service.Service, er
 	if err != nil {
 		return nil, err
 	}
+	keystone := peers.NewKeystone(e.Session("glance"), e.Config.Region)
+	keys, err := e.Config.Glance.KeyManager.open(keystone)
+	if err != nil {
+		return nil, err
+	}
 	d := service.Deps{Store: st, Backends: stores, Worker: worker, Clock: e.Clock, Config: e.Config.Glance.Config, Staging: staging,
-		Identity: peers.NewKeystone(e.Session("glance"), e.Config.Region), Regions: regions(e), Fail: e.failAt("glance")}
+		Keys: keys, Identity: keystone, Regions: regions(e), Fail: e.failAt("glance")}
 	if e.Bus != nil {
 		d.Events = e.Bus
 	}

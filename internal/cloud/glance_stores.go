@@ -23,6 +23,7 @@ type GlanceOptions struct {
 	EnabledBackends []string              `yaml:"enabled_backends"` // each "name:type", in the order in which stores are listed
 	DefaultBackend  string                `yaml:"default_backend"`  // where images go that name no store; the first when empty
 	Backends        map[string]ImageStore `yaml:"backends"`         // options by the store's name
+	KeyManager      KeyManagerOptions     `yaml:"key_manager"`
 	NodeStagingURI  string                `yaml:"node_staging_uri"` // where bytes wait for their import: file:///path; StateDir/glance/staging when empty
 }
 
@@ -114,7 +115,7 @@ func (i ImageStore) onlyOf(name, kind string) error {
 // check reports every mistake that can be seen without opening a store.
 func (o GlanceOptions) check() error {
 	_, _, err := o.stores()
-	if err := errors.Join(o.Config.Check(), err, o.checkStaging()); err != nil {
+	if err := errors.Join(o.Config.Check(), err, o.checkStaging(), o.KeyManager.check()); err != nil {
 		return fmt.Errorf("glance: %w", err)
 	}
 	return nil

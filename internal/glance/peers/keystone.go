@@ -56,6 +56,12 @@ func (k *Keystone) serviceID(ctx context.Context) (string, error) {
 
 // Endpoint is the image service's address in a region, by the catalogue.
 func (k *Keystone) Endpoint(ctx context.Context, region, availability string) (string, error) {
+	return k.EndpointOf(ctx, "image", region, availability)
+}
+
+// EndpointOf is the address of a type of service by the catalogue, in a region
+// or, where that is "", in any; "" if there is none.
+func (k *Keystone) EndpointOf(ctx context.Context, service, region, availability string) (string, error) {
 	client, err := k.session.Client(ctx, "identity")
 	if err != nil {
 		return "", err
@@ -66,7 +72,7 @@ func (k *Keystone) Endpoint(ctx context.Context, region, availability string) (s
 	}
 	for _, e := range entries {
 		for _, p := range e.Endpoints {
-			if e.Type == "image" && strings.EqualFold(p.RegionID, region) && p.Interface == availability {
+			if e.Type == service && (region == "" || strings.EqualFold(p.RegionID, region)) && p.Interface == availability {
 				return p.URL, nil
 			}
 		}

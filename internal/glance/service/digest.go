@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"crypto"
 	"crypto/md5"
 	"crypto/sha512"
 	"encoding/hex"
@@ -13,6 +14,7 @@ import (
 
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/format"
+	"nacre/internal/glance/signature"
 )
 
 // pieceSize is how many bytes of an upload are read, hashed and written at a
@@ -33,11 +35,27 @@ type digest struct {
 	inspect *format.Inspector
 	md5     hash.Hash
 	sha512  hash.Hash
+	signed  hash.Hash // what a signature is of; nil: none, or of one of the above
 	size    int64
 }
 
 func newDigest(out blob.Writer) *digest {
 	return &digest{out: out, inspect: format.NewInspector(), md5: md5.New(), sha512: sha512.New()}
+}
+
+// sign has the digest hash what a signature is of; nil is none.
+func (d *digest) sign(v *signature.Verifier) {
+	if v != nil && v.Hash != crypto.SHA512 {
+		d.signed = v.Hash.New()
+	}
+}
+
+// signedHash is what the signature is of.
+func (d *digest) signedHash() []byte {
+	if d.signed != nil {
+		return d.signed.Sum(nil)
+	}
+	return d.sha512.Sum(nil)
 }
 
 func (d *digest) checksum() string { return hex.EncodeToString(d.md5.Sum(nil)) }
@@ -93,6 +111,9 @@ func (d *digest) take(p []byte) error {
 	var both sync.WaitGroup
 	both.Go(func() { d.md5.Write(p) })
 	both.Go(func() { d.sha512.Write(p) })
+	if d.signed != nil {
+		both.Go(func() { d.signed.Write(p) })
+	}
 	_, _ = d.inspect.Write(p)
 	_, err := d.out.Write(p)
 	both.Wait()

@@ -44,7 +44,7 @@ func (s *Service) trustFor(ctx context.Context, method string) string {
 // remember keeps the token of the caller whose import needs it, which no database
 // does, for as long as this process works on the task.
 func (s *Service) remember(st *imageImport, token string) {
-	if st.Method != GlanceDownload {
+	if st.Method != GlanceDownload && st.Certificate == nil {
 		return
 	}
 	s.mu.Lock()

@@ -14,6 +14,7 @@ import (
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/format"
+	"nacre/internal/glance/signature"
 	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/fault"
 )
@@ -27,6 +28,8 @@ type Data struct {
 	Length   int64  // bytes that the transfer announces, or glance.None
 	Expected *int64 // bytes that the client wants checked
 	Store    string // ID of the store; "" is the default
+
+	certificate *certificate // that was fetched beforehand; nil: none
 }
 
 // Upload gives a queued image its bytes. It returns when they are durable and
@@ -120,17 +123,25 @@ func (s *Service) receive(ctx context.Context, up glance.Upload, img *glance.Ima
 	if err != nil {
 		return err
 	}
+	signed, err := s.verifier(ctx, *img, data.certificate)
+	if err != nil {
+		return err
+	}
 	out, err := to.Blobs.Create(ctx, img.ID, up.ID, data.Length)
 	if err != nil {
 		return err
 	}
 	d := newDigest(out)
+	d.sign(signed)
 	err = d.copy(ctx, data.Body, limit)
 	if errors.Is(err, errTooLong) {
 		err = s.tooLarge(d.size, limit)
 	}
 	if err == nil && data.Expected != nil && *data.Expected != d.size {
 		err = fault.BadRequest("Size mismatch: expected %d bytes, got %d bytes", *data.Expected, d.size)
+	}
+	if err == nil && signed != nil {
+		err = signed.Verify(d.signedHash())
 	}
 	if err == nil {
 		err = s.describe(ctx, img, d)
@@ -319,6 +330,7 @@ func uploadFault(err error, id string) error {
 	var lie *format.Mismatch
 	var unsafe *format.Unsafe
 	var source errSource
+	var bad *signature.Error
 	switch {
 	case errors.Is(err, db.ErrDuplicate):
 		return fault.Conflict("Image status transition from saving to saving is not allowed")
@@ -334,6 +346,8 @@ func uploadFault(err error, id string) error {
 		return unfit(lie.Reason)
 	case errors.As(err, &unsafe):
 		return unfit("Image failed safety checks").Cause(unsafe)
+	case errors.As(err, &bad):
+		return fault.BadRequest("Signature verification failed for image %s: %s", id, bad)
 	case errors.As(err, &source):
 		return fault.BadRequest("The image data ended before its end.").Cause(err)
 	}

@@ -47,10 +47,11 @@ func (s *Service) ImportImage(ctx context.Context, id string, req ImportRequest,
 	if err != nil {
 		return err
 	}
-	who := seenBy(ctx)
-	if _, err := s.store.Image(ctx, who, id); err != nil {
-		return missing(err, id)
+	img, err := s.Image(ctx, id)
+	if err != nil {
+		return err
 	}
+	cert, refusal := s.vouch(ctx, id, img.Properties)
 	begun := imageImport{Trust: s.trustFor(ctx, req.Method)}
 	err = s.store.Import(ctx, id, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
 		if err := tx.Check(ctx, q.check(wanted{glance.ImageSizeTotal: 0})...); err != nil {
@@ -69,7 +70,7 @@ func (s *Service) ImportImage(ctx context.Context, id string, req ImportRequest,
 		if err != nil || st == nil {
 			return err
 		}
-		st.Trust = begun.Trust
+		st.Trust, st.Certificate, st.Refusal = begun.Trust, cert, refusal
 		begun = *st
 		s.remember(st, auth.Caller(ctx).Token)
 		return s.imports.Start(ctx, tx.Tx, id, *st)

@@ -25,8 +25,9 @@ type imageImport struct {
 	AllMustSucceed bool        `json:"all_must_succeed"`
 	Plugins        []string    `json:"plugins,omitempty"` // in running order
 
-	New     *glance.Image `json:"new,omitempty"`     // the image to make
-	Refusal string        `json:"refusal,omitempty"` // why there will be none
+	New         *glance.Image `json:"new,omitempty"`         // the image to make
+	Refusal     string        `json:"refusal,omitempty"`     // why nothing will be imported
+	Certificate *certificate  `json:"certificate,omitempty"` // of a signed image
 
 	Was     formats             `json:"was"`               // of the image before
 	Changed map[string]property `json:"changed,omitempty"` // properties as they were before
@@ -88,13 +89,14 @@ func (s *Service) changeImport(ctx context.Context, st *imageImport, end func(co
 
 func errImageGone() error { return fault.NotFound("Image has been deleted, aborting import.") }
 
-// importCreate makes the image of a task that begins with one.
+// importCreate makes the image of a task that begins with one, unless it is known
+// already that nothing will be imported.
 func (s *Service) importCreate(ctx context.Context, st *imageImport) error {
-	if !st.legacy() {
-		return nil
-	}
 	if st.Refusal != "" {
 		return fault.BadRequest("%s", st.Refusal)
+	}
+	if !st.legacy() {
+		return nil
 	}
 	img := *st.New
 	if err := img.To(glance.Saving); err != nil { // its formats, that is

@@ -15,6 +15,7 @@ import (
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/service"
+	"nacre/internal/glance/signature/signaturetest"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
 )
@@ -38,7 +39,8 @@ func importer(dir string, fail func(string)) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	deps := service.Deps{Store: st, Worker: "w", Config: service.DefaultConfig(), Staging: filepath.Join(dir, "staging"), Fail: fail}
+	deps := service.Deps{Store: st, Worker: "w", Config: service.DefaultConfig(), Staging: filepath.Join(dir, "staging"), Fail: fail,
+		Keys: discreet{dir}}
 	for _, id := range []string{"one", "two"} {
 		files, err := blob.NewFile(filepath.Join(dir, id))
 		if err != nil {
@@ -64,9 +66,9 @@ func importVictim(dir string) {
 		panic(err)
 	}
 	go func() { _ = svc.Carry(context.Background()) }()
-	ctx := auth.WithCaller(context.Background(), auth.Identity{ProjectID: project})
+	ctx := auth.WithCaller(context.Background(), auth.Identity{ProjectID: project, Token: token})
 	img := svc.NewImage(project)
-	img.ID, img.DiskFormat, img.ContainerFormat = killedImage, "raw", "bare"
+	img.ID, img.DiskFormat, img.ContainerFormat, img.Properties = killedImage, "raw", "bare", signedIn(dir)
 	if _, err := svc.CreateImage(ctx, img); err != nil {
 		panic(err)
 	}
@@ -82,21 +84,24 @@ func importVictim(dir string) {
 
 const killedImage = "0b7a4f3e-1111-4222-8333-444455556666"
 
-// TestKillImport kills a process with SIGKILL at each point of an import, also of
-// one that is being undone. The next process ends it, and leaves nothing.
+// TestKillImport kills a process with SIGKILL at each point of the import of a
+// signed image, also of one that is being undone. The next process ends it,
+// though it knows nobody's token, and leaves nothing.
 func TestKillImport(t *testing.T) {
+	signer := signaturetest.New(t, "ECC_SECP384R1")
 	svc, err := importer(t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, point := range svc.ImportPoints() {
 		undoing := strings.Contains(point, ".undo.") || strings.Contains(point, ".failed.")
-		t.Run(point, func(t *testing.T) { killAt(t, point, undoing) })
+		t.Run(point, func(t *testing.T) { killAt(t, point, undoing, signer) })
 	}
 }
 
-func killAt(t *testing.T, point string, undoing bool) {
+func killAt(t *testing.T, point string, undoing bool, signer *signaturetest.Signer) {
 	dir := t.TempDir()
+	signIn(t, dir, signer, "bytes")
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), importVictimEnv+"="+dir, killPointEnv+"="+point)
 	if undoing {

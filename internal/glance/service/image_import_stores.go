@@ -74,7 +74,8 @@ func (s *Service) importTo(ctx context.Context, st *imageImport, id string) erro
 		return errStaged(err)
 	}
 	defer src.Close()
-	err = s.AddData(ctx, st.ImageID, Data{Body: s.watched(ctx, st, id, src), Length: glance.None, Store: id})
+	err = s.AddData(s.asCaller(ctx, st), st.ImageID,
+		Data{Body: s.watched(ctx, st, id, src), Length: glance.None, Store: id, certificate: st.Certificate})
 	if err != nil {
 		err = errors.Join(err, s.awaitUpload(ctx, st)) // somebody was faster
 	}

@@ -3,6 +3,9 @@ package service_test
 import (
 	"bufio"
 	"context"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +15,9 @@ import (
 
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
+	"nacre/internal/glance/keymanager"
 	"nacre/internal/glance/service"
+	"nacre/internal/glance/signature/signaturetest"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
 )
@@ -39,8 +44,48 @@ func real(dir string) (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return service.New(service.Deps{Store: st, Worker: "w", Config: service.DefaultConfig(),
+	return service.New(service.Deps{Store: st, Worker: "w", Config: service.DefaultConfig(), Keys: discreet{dir},
 		Backends: []service.Backend{{ID: "files", Blobs: files}}})
+}
+
+// token is the one with which certificates are found.
+const token = "the caller's"
+
+// discreet is a key manager with one certificate, for whoever has the token.
+type discreet struct{ dir string }
+
+// Certificate implements keymanager.KeyManager.
+func (d discreet) Certificate(ctx context.Context, id string) (*x509.Certificate, error) {
+	if auth.Caller(ctx).Token != token {
+		return nil, errors.New("no token")
+	}
+	files, err := keymanager.NewFiles(d.dir)
+	if err != nil {
+		return nil, err
+	}
+	return files.Certificate(ctx, id)
+}
+
+// signIn writes to dir what processes need to know of a signed image.
+func signIn(t *testing.T, dir string, by *signaturetest.Signer, data string) {
+	t.Helper()
+	const id = "c0000000-0000-4000-8000-000000000001"
+	by.Put(t, dir, id)
+	if err := os.WriteFile(filepath.Join(dir, "properties"), []byte("{"+by.Properties(t, id, "SHA-256", data)+"}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// signedIn is what signIn wrote.
+func signedIn(dir string) (properties map[string]*string) {
+	text, err := os.ReadFile(filepath.Join(dir, "properties"))
+	if err == nil {
+		err = json.Unmarshal(text, &properties)
+	}
+	if err != nil {
+		panic(err)
+	}
+	return properties
 }
 
 // victim uploads, says so, and never ends by itself.
@@ -49,9 +94,9 @@ func victim(dir string) {
 	if err != nil {
 		panic(err)
 	}
-	ctx := auth.WithCaller(context.Background(), auth.Identity{ProjectID: project})
+	ctx := auth.WithCaller(context.Background(), auth.Identity{ProjectID: project, Token: token})
 	img := svc.NewImage(project)
-	img.DiskFormat, img.ContainerFormat = "raw", "bare"
+	img.DiskFormat, img.ContainerFormat, img.Properties = "raw", "bare", signedIn(dir)
 	if img, err = svc.CreateImage(ctx, img); err != nil {
 		panic(err)
 	}
@@ -63,9 +108,10 @@ func victim(dir string) {
 	_ = svc.Upload(ctx, img.ID, service.Data{Body: body, Length: glance.None})
 }
 
-// TestKill kills a process with SIGKILL in the middle of an upload.
+// TestKill kills a process with SIGKILL in the middle of the upload of a signed image.
 func TestKill(t *testing.T) {
 	dir := t.TempDir()
+	signIn(t, dir, signaturetest.New(t, "ECC_SECP384R1"), "bytes")
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), victimEnv+"="+dir)
 	out, err := cmd.StdoutPipe()

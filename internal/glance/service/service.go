@@ -13,6 +13,7 @@ import (
 
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
+	"nacre/internal/glance/keymanager"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
@@ -36,10 +37,11 @@ type Deps struct {
 	Config   Config
 	Cache    *Cache // nil: none
 
-	Staging  string             // directory of the staging area; "": nothing can be imported
-	Identity Identity           // for limits and other regions; nil: there are none
-	Regions  *http.Client       // to the image services of other regions; nil: a usual one
-	Fail     func(point string) // failpoints of flows; nil: none
+	Staging  string                // directory of the staging area; "": nothing can be imported
+	Keys     keymanager.KeyManager // of those who sign images; nil: no certificate is found
+	Identity Identity              // for limits and other regions; nil: there are none
+	Regions  *http.Client          // to the image services of other regions; nil: a usual one
+	Fail     func(point string)    // failpoints of flows; nil: none
 }
 
 // Service is the Image service.
@@ -56,6 +58,7 @@ type Service struct {
 	hashWanted  chan struct{}
 	cacheWanted chan struct{}
 
+	keys     keymanager.KeyManager
 	staging  []*blob.File // what came, then what each plugin made of it
 	identity Identity
 	web      *http.Client // to what tenants name
@@ -86,9 +89,12 @@ func New(d Deps) (*Service, error) {
 	}
 	s := &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events, config: d.Config, quota: quota,
 		live: map[string]bool{}, cache: d.Cache, hashWanted: make(chan struct{}, 1), cacheWanted: make(chan struct{}, 1),
-		identity: d.Identity, region: d.Regions, tokens: map[string]string{}}
+		keys: d.Keys, identity: d.Identity, region: d.Regions, tokens: map[string]string{}}
 	if s.config.UseKeystoneLimits {
 		s.quota = 0
+	}
+	if s.keys == nil {
+		s.keys = keymanager.None{}
 	}
 	return s, s.openImports(d)
 }

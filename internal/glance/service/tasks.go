@@ -79,6 +79,9 @@ func (s *Service) CreateTask(ctx context.Context, req TaskRequest) (glance.Task,
 	}
 	st := imageImport{ImageID: req.Image.ID, TaskID: t.ID, Method: string(glance.LegacyImport), URI: req.URI, Stores: []string{s.backends[0].ID},
 		AllMustSucceed: true, New: &req.Image, Refusal: req.Refusal, Plugins: s.plugins(), Was: formats{req.Image.DiskFormat, req.Image.ContainerFormat}}
+	if st.Refusal == "" {
+		st.Certificate, st.Refusal = s.vouch(ctx, st.ImageID, req.Image.Properties)
+	}
 	return t, s.store.InsertTask(ctx, t, func(ctx context.Context, tx *db.Tx) error { return s.imports.Start(ctx, tx, st.ImageID, st) })
 }
 
