@@ -3,6 +3,8 @@
 //
 //	format/   what an image file really is, found out while it streams by
 //	blob/     the drivers that keep the bytes of images
+//	signature/, keymanager/  what was signed of the bytes, and whose certificates say so
+//	protection/  who may do what to which properties
 //	store/    the database
 //	service/  what each call means; uploads; the loops that heal
 //	api/      routes, schemas, JSON patches, error shapes

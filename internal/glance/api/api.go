@@ -23,7 +23,7 @@ type API struct {
 // New makes the API of a service.
 func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 	a := &API{svc: svc}
-	return httpapi.New(httpapi.Service{
+	h, err := httpapi.New(httpapi.Service{
 		Name: "glance", Type: "image", Prefix: "/v2", AdminRule: "context_is_admin",
 		Roots: a.versionRoutes(), Table: a.routes(), Rules: append(baseRules[:len(baseRules):len(baseRules)], taskRules...),
 		Fault: failure, Malformed: malformed, NotFound: a.notFound, NotAllowed: notAllowed,
@@ -31,6 +31,10 @@ func New(svc *service.Service, d httpapi.Door) (*httpapi.API, error) {
 		Schemas: schemaFiles, SchemaFault: schemaFault, ShallowFirst: true, UnknownFirst: true,
 		Formats: map[string]func(any) error{"regex": anyFormat, "date-time": anyFormat},
 	}, d)
+	if err == nil && svc != nil {
+		err = svc.ProtectBy(h.Policy())
+	}
+	return h, err
 }
 
 // admit refuses bodies for what they are, before any rule is asked.

@@ -50,7 +50,8 @@ func (a *API) listImages(c *httpapi.Call) (imagesView, error) {
 		return view, err
 	}
 	filter, err := filterOf(c.Query)
-	if err != nil || page.Limit == 0 {
+	readable := a.svc.Readable(c.Ctx())
+	if err != nil || page.Limit == 0 || asksHidden(filter, readable) {
 		return view, err
 	}
 	images, err := a.svc.Images(c.Ctx(), filter, page)
@@ -59,13 +60,27 @@ func (a *API) listImages(c *httpapi.Call) (imagesView, error) {
 	}
 	for _, img := range images {
 		if c.Allowed("get_image", img.PolicyTarget()) {
-			view.Images = append(view.Images, a.view(img))
+			view.Images = append(view.Images, a.viewOf(img, readable))
 		}
 	}
 	if n := len(view.Images); n > 0 && len(images) == page.Limit {
 		view.Next = params.link(view.Images[n-1].ID)
 	}
 	return view, nil
+}
+
+// asksHidden reports whether a filter asks for a property that the caller may
+// not read: no image has it then.
+func asksHidden(f glance.Filter, readable func(property string) bool) bool {
+	if readable == nil {
+		return false
+	}
+	for name := range f.Properties {
+		if !readable(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // params are the parameters of a list in the order sent, the last value of each.

@@ -43,7 +43,7 @@ func (a *API) updateImage(c *httpapi.Call, img glance.Image) (imageView, error) 
 		do = append(do, changeFor(ch))
 	}
 	img, err = a.svc.UpdateImage(c.Ctx(), img.ID, do)
-	return a.view(img), err
+	return a.view(c, img), err
 }
 
 // changeFor is what an operation asks of the service.

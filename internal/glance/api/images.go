@@ -78,7 +78,7 @@ func (a *API) createImage(c *httpapi.Call) (createdImage, error) {
 		return createdImage{}, err
 	}
 	img, err := a.svc.CreateImage(c.Ctx(), want)
-	return createdImage{a.view(img), c.BaseURL(), a.svc.Backends(), a.svc.ImportMethods()}, err
+	return createdImage{a.view(c, img), c.BaseURL(), a.svc.Backends(), a.svc.ImportMethods()}, err
 }
 
 // imageOf is the image that the body describes.
@@ -162,8 +162,8 @@ func mayAdd(c *httpapi.Call, want glance.Image) error {
 	return enforceVisibility(c, want.Visibility, target)
 }
 
-func (a *API) showImage(_ *httpapi.Call, img glance.Image) (imageView, error) {
-	return a.view(img), nil
+func (a *API) showImage(c *httpapi.Call, img glance.Image) (imageView, error) {
+	return a.view(c, img), nil
 }
 
 // deleteImage has the process that has the image's staged bytes do it, if it answers.
@@ -195,8 +195,22 @@ type imageView struct {
 	shown *service.Service // tells where locations are, if they are shown
 }
 
-// view is an image with what this cloud shows of it.
-func (a *API) view(img glance.Image) imageView {
+// view is an image with what this cloud shows of it to the caller.
+func (a *API) view(c *httpapi.Call, img glance.Image) imageView {
+	return a.viewOf(img, a.svc.Readable(c.Ctx()))
+}
+
+// viewOf is view where it is known which properties the caller may read; nil is all.
+func (a *API) viewOf(img glance.Image, readable func(property string) bool) imageView {
+	if readable != nil {
+		all := img.Properties
+		img.Properties = make(map[string]*string, len(all))
+		for name, value := range all {
+			if readable(name) {
+				img.Properties[name] = value
+			}
+		}
+	}
 	if c := a.svc.Config(); c.ShowMultipleLocations || c.ShowImageDirectURL {
 		return imageView{img, a.svc}
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"nacre/internal/glance"
+	"nacre/internal/glance/protection"
 	"nacre/internal/oslo/httpclient"
 )
 
@@ -53,6 +54,9 @@ type Config struct {
 	TaskTimeToLive       int                `yaml:"task_time_to_live"` // hours, once a task is over
 	WSGI                 WSGI               `yaml:"wsgi"`
 
+	PropertyProtectionFile       string `yaml:"property_protection_file"`        // who may do what to which properties; "": everybody everything
+	PropertyProtectionRuleFormat string `yaml:"property_protection_rule_format"` // of that file: roles or policies
+
 	UseKeystoneLimits bool `yaml:"use_keystone_limits"` // instead of user_storage_quota
 	// WorkerSelfReferenceURL is where other processes of this service find the
 	// one that has an image's staged bytes; "" is where all share them.
@@ -90,7 +94,7 @@ func DefaultConfig() Config {
 		ImportFiltering:      httpclient.Config{AllowedSchemes: []string{"http", "https"}, AllowedPorts: []int{80, 443}},
 		ImageConversion:      ImageConversion{OutputFormat: "raw"}, InjectMetadata: InjectMetadata{IgnoreUserRoles: []string{"admin"}},
 		GlanceDownload: DownloadProperties{ExtraProperties: []string{"hw_", "trait:", "os_distro", "os_secure_boot", "os_type"}},
-		TaskTimeToLive: 48, WSGI: WSGI{TaskPoolThreads: 16}}
+		TaskTimeToLive: 48, WSGI: WSGI{TaskPoolThreads: 16}, PropertyProtectionRuleFormat: protection.Roles}
 }
 
 // Check reports every option that makes no sense.
@@ -110,6 +114,11 @@ func (c *Config) Check() error {
 	}
 	if _, err := parseSize(c.UserStorageQuota); err != nil {
 		errs = append(errs, fmt.Errorf("user_storage_quota: %w", err))
+	}
+	if f := c.PropertyProtectionRuleFormat; f != protection.Roles && f != protection.Policies {
+		errs = append(errs, fmt.Errorf("property_protection_rule_format: %q is neither roles nor policies", f))
+	} else if _, err := protection.Open(c.PropertyProtectionFile, f); err != nil {
+		errs = append(errs, err)
 	}
 	return errors.Join(append(errs, c.checkImport())...)
 }

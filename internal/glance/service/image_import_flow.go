@@ -102,6 +102,9 @@ func (s *Service) importCreate(ctx context.Context, st *imageImport) error {
 	if err := img.To(glance.Saving); err != nil { // its formats, that is
 		return err
 	}
+	if err := s.mayCreate(ctx, img); err != nil {
+		return err
+	}
 	normalise(&img)
 	if err := s.checkLimits(glance.Image{}, img); err != nil {
 		return err

@@ -256,9 +256,14 @@ func (s *Service) copyMetadata(ctx context.Context, st *imageImport) error {
 	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
 		img.DiskFormat, img.ContainerFormat = disk, container
 		for name, v := range remote {
-			if text, ok := v.(string); ok && s.carriesOver(name) {
-				st.setProperty(img, name, text)
+			text, ok := v.(string)
+			if !ok || !s.carriesOver(name) {
+				continue
 			}
+			if err := s.mayWrite(ctx, img, name); err != nil {
+				return err
+			}
+			st.setProperty(img, name, text)
 		}
 		return nil
 	})

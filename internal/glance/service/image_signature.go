@@ -53,7 +53,7 @@ func (s *Service) certificate(ctx context.Context, id string) (*certificate, err
 	case errors.As(err, &format):
 		return nil, signature.Refuse("Invalid certificate format: %s", string(format))
 	}
-	slog.ErrorContext(ctx, "certificate not read", "certificate", id, "error", err)
+	slog.WarnContext(ctx, "certificate not read", "certificate", id, "error", err)
 	return nil, signature.Refuse("Unable to retrieve certificate with ID: %s", id)
 }
 

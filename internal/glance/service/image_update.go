@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"nacre/internal/glance"
+	"nacre/internal/glance/protection"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
 )
@@ -46,7 +47,7 @@ func (s *Service) UpdateImage(ctx context.Context, id string, changes []Change) 
 				}
 				continue
 			}
-			if err := apply(ctx, img, c); err != nil {
+			if err := s.apply(ctx, img, c); err != nil {
 				return err
 			}
 		}
@@ -96,8 +97,8 @@ func conflict(format string, a ...any) *fault.Fault {
 	return f
 }
 
-func apply(ctx context.Context, img *glance.Image, c Change) error {
-	_, isProperty := img.Properties[c.Property]
+func (s *Service) apply(ctx context.Context, img *glance.Image, c Change) error {
+	isProperty := s.has(ctx, img, c.Property)
 	set := setters[c.Property]
 	switch {
 	case c.Op == "remove" && set != nil:
@@ -111,8 +112,14 @@ func apply(ctx context.Context, img *glance.Image, c Change) error {
 	case set != nil:
 		return set(img, c.Value)
 	case c.Op == "remove":
+		if err := s.may(ctx, protection.Delete, c.Property); err != nil {
+			return err
+		}
 		delete(img.Properties, c.Property)
 		return nil
+	}
+	if err := s.mayWrite(ctx, img, c.Property); err != nil {
+		return err
 	}
 	img.Properties[c.Property] = textOf(c.Value)
 	return nil

@@ -53,6 +53,9 @@ func (s *Service) CreateImage(ctx context.Context, want glance.Image) (glance.Im
 		want.ID = uuid.New()
 	}
 	normalise(&want)
+	if err := s.mayCreate(ctx, want); err != nil {
+		return glance.Image{}, err
+	}
 	if err := s.checkLimits(glance.Image{}, want); err != nil {
 		return glance.Image{}, err
 	}

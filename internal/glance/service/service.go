@@ -14,6 +14,7 @@ import (
 	"nacre/internal/glance"
 	"nacre/internal/glance/blob"
 	"nacre/internal/glance/keymanager"
+	"nacre/internal/glance/protection"
 	"nacre/internal/glance/store"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
@@ -58,14 +59,15 @@ type Service struct {
 	hashWanted  chan struct{}
 	cacheWanted chan struct{}
 
-	keys     keymanager.KeyManager
-	staging  []*blob.File // what came, then what each plugin made of it
-	identity Identity
-	web      *http.Client // to what tenants name
-	region   *http.Client // to what the catalogue names
-	flows    *flow.Engine
-	imports  flow.Starter[imageImport]
-	progress progress
+	keys      keymanager.KeyManager
+	staging   []*blob.File // what came, then what each plugin made of it
+	protected *protection.Rules
+	identity  Identity
+	web       *http.Client // to what tenants name
+	region    *http.Client // to what the catalogue names
+	flows     *flow.Engine
+	imports   flow.Starter[imageImport]
+	progress  progress
 
 	mu     sync.Mutex
 	live   map[string]bool   // IDs of the uploads that this process is busy with
@@ -95,6 +97,9 @@ func New(d Deps) (*Service, error) {
 	}
 	if s.keys == nil {
 		s.keys = keymanager.None{}
+	}
+	if s.protected, err = protection.Open(s.config.PropertyProtectionFile, s.config.PropertyProtectionRuleFormat); err != nil {
+		return nil, fmt.Errorf("glance: %w", err)
 	}
 	return s, s.openImports(d)
 }

@@ -135,6 +135,9 @@ func (e *Enforcer) Allowed(id auth.Identity, rule string, t Target) bool {
 // questions saves the allocation of half a kilobyte for each rule asked.
 var questions = sync.Pool{New: func() any { return new(question) }}
 
+// Has reports whether there is a rule of that name.
+func (e *Enforcer) Has(rule string) bool { return has(e.current().checks, rule) }
+
 // Check is Allowed as an error: a 403 fault whose sentence names the rule.
 func (e *Enforcer) Check(id auth.Identity, rule string, t Target) error {
 	if e.Allowed(id, rule, t) {
