@@ -35,6 +35,7 @@ func TestDropIn(t *testing.T) {
 	d.Sub("roles", d.roles)
 	d.Sub("a revoked token", d.revoked)
 	d.Sub("an expired token with a service's", d.expired)
+	d.Sub("a service that asks another for a user", d.onward)
 	d.Sub("access rules", d.accessRules)
 	d.Sub("unified limits", d.limits)
 }
@@ -247,16 +248,14 @@ func (d *dropIn) revoked(t *testing.T) {
 	}
 }
 
-// expired tokens are good with the token of a service, which must have a
-// service's role.
-func (d *dropIn) expired(t *testing.T) {
+// past is a token that says what another does, and expired an hour ago.
+func (d *dropIn) past(t *testing.T, tok string) string {
 	keys, err := token.OpenRepository(d.Dir+"/keystone/fernet-keys", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	tokens := token.NewFernet(keys, token.DefaultMethods)
-	me := d.login("me", "mine")
-	payload, err := tokens.Read(t.Context(), me.Token())
+	payload, err := tokens.Read(t.Context(), tok)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -265,12 +264,41 @@ func (d *dropIn) expired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return old
+}
+
+// expired tokens are good with the token of a service, which must have a
+// service's role.
+func (d *dropIn) expired(t *testing.T) {
+	me := d.login("me", "mine")
+	old := d.past(t, me.Token())
 	for _, at := range []string{"9292/v2/images", "8774/v2.1/servers"} {
 		me.Want(200, "GET", at, nil, nil)
 		me.Want(401, "GET", at, nil, nil, "X-Auth-Token", old)
 		me.Want(200, "GET", at, nil, nil, "X-Auth-Token", old, "X-Service-Token", d.login("nova", "svc").Token())
 		me.Want(401, "GET", at, nil, nil, "X-Auth-Token", old, "X-Service-Token", d.login("other", "svc").Token())
 		me.Want(401, "GET", at, nil, nil, "X-Auth-Token", old, "X-Service-Token", me.Token())
+	}
+}
+
+// onward: Nova, which is asked for images in the way of long ago, asks Glance
+// with the user's token, expired meanwhile, and with its own beside it.
+func (d *dropIn) onward(t *testing.T) {
+	me := d.login("me", "mine")
+	old := d.past(t, me.Token())
+	images := func(status int, v any, headers ...string) {
+		me.Want(status, "GET", "8774/v2.1/images", nil, v, append(headers, "OpenStack-API-Version", "compute 2.1")...)
+	}
+	var seen struct{ Images []struct{ Name string } }
+	images(200, &seen)
+	if fmt.Sprint(seen.Images) != "[{one}]" {
+		t.Errorf("images of Nova: %v", seen.Images)
+	}
+	images(401, nil, "X-Auth-Token", old)
+	seen.Images = nil
+	images(200, &seen, "X-Auth-Token", old, "X-Service-Token", d.login("placement", "svc").Token())
+	if fmt.Sprint(seen.Images) != "[{one}]" {
+		t.Errorf("images of Nova, with an expired token: %v", seen.Images)
 	}
 }
 

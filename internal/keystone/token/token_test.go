@@ -133,37 +133,6 @@ func TestRotate(t *testing.T) {
 	}
 }
 
-func FuzzRead(f *testing.F) {
-	r := repository(f)
-	keys, _ := r.Keys()
-	for _, p := range []Payload{{UserID: "u"}, {UserID: "f798945381344b149db1e5ee872b0540", System: true, AuditIDs: []string{NewAuditID()}}, {UserID: "u", ProjectID: "p"}, {UserID: "u", DomainID: "default"}} {
-		msg, err := p.pack(DefaultMethods)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add("gAAAA", msg)
-	}
-	f.Fuzz(func(t *testing.T, tok string, msg []byte) {
-		if _, err := NewFernet(r, nil).Read(t.Context(), tok); err == nil {
-			t.Fatal("a token was forged")
-		}
-		sealed, err := seal(msg, time.Unix(1e9, 0), keys[0])
-		if err != nil {
-			t.Fatal(err)
-		}
-		if p, err := NewFernet(r, nil).Read(t.Context(), sealed); err == nil {
-			if p.UserID == "" {
-				t.Fatal("a token of nobody")
-			}
-			if _, err := NewFernet(r, nil).Issue(t.Context(), p); err != nil {
-				t.Fatalf("read but not issued: %v", err)
-			}
-		} else if len(sealed) <= maxToken && !errors.Is(err, ErrInvalid) {
-			t.Fatal(err)
-		}
-	})
-}
-
 func BenchmarkIssue(b *testing.B) {
 	r := repository(b)
 	p := Payload{UserID: "f798945381344b149db1e5ee872b0540", ProjectID: "ed2b2413948c439eb37ea7e6dec8e4a7", Methods: []string{"password"}, AuditIDs: []string{NewAuditID()}, IssuedAt: time.Unix(1e9, 0), ExpiresAt: time.Unix(2e9, 0)}

@@ -189,3 +189,36 @@ func BenchmarkVerify(b *testing.B) {
 		}
 	}
 }
+
+// FuzzVerify: what the right key signed may say anything, and is read as
+// claims that can be dated and signed again, or refused.
+func FuzzVerify(f *testing.F) {
+	k := open(f, f.TempDir())
+	key, err := k.privateKey()
+	if err != nil {
+		f.Fatal(err)
+	}
+	body, err := json.Marshal(someone)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add([]byte(`{"alg":"ES256","typ":"JWT"}`), body)
+	f.Add([]byte(`{"alg":"none"}`), []byte(`{"sub":"u","exp":1e3,"openstack_group_ids":[{"id":null}]}`))
+	f.Fuzz(func(t *testing.T, header, body []byte) {
+		text := base64.RawURLEncoding.EncodeToString(header) + "." + base64.RawURLEncoding.EncodeToString(body)
+		signature, err := jwt.SigningMethodES256.Sign(text, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := k.Verify(text + "." + base64.RawURLEncoding.EncodeToString(signature))
+		if errors.Is(err, ErrInvalid) {
+			return
+		}
+		if err != nil || c.Validate() != nil {
+			t.Fatalf("%+v %v", c, err)
+		}
+		if got, err := k.Verify(sign(t, k, c)); err != nil || !cmp.Equal(c, got) {
+			t.Fatalf("%+v signed again: %+v %v", c, got, err)
+		}
+	})
+}
