@@ -33,7 +33,7 @@ unit:
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) go test -p 1 -timeout 20m ./cmd/... ./internal/...
 
 e2e: build image
-	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -p 1 -timeout 20m ./test/...
+	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -p 1 -timeout 20m ./test/... ./bench
 
 # The cloud killed at every step of a boot and a deletion, on real guests, and identity in each of its calls; takes a
 # quarter of an hour.

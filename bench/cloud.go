@@ -32,6 +32,7 @@ type Cloud struct {
 	tb     testing.TB
 	Dir    string
 	offset int
+	config string // file of options
 	args   []string
 	cmd    *exec.Cmd
 	client http.Client
@@ -44,18 +45,42 @@ const password = "benchmark"
 // StartCloud starts the binary NACRE_BINARY with that many fake hosts.
 func StartCloud(tb testing.TB, hosts int, args ...string) *Cloud {
 	tb.Helper()
+	c := newCloud(tb)
+	c.args = append([]string{"up", "--state-dir", c.Dir, "--port-offset", strconv.Itoa(c.offset), "--virt-type", "fake", "--fake-hosts", strconv.Itoa(hosts)}, args...)
+	c.Start()
+	tb.Cleanup(c.Stop)
+	c.await(compute)
+	return c
+}
+
+// StartKeystone starts identity alone, with the text of a file of options.
+func StartKeystone(tb testing.TB, options string) *Cloud {
+	tb.Helper()
+	c := newCloud(tb)
+	c.config = configFile(tb, options)
+	c.admin("bootstrap", "--bootstrap-password", password)
+	c.args = []string{"run", "--config", c.config, "--state-dir", c.Dir, "--port-offset", strconv.Itoa(c.offset), "keystone"}
+	c.Start()
+	tb.Cleanup(c.Stop)
+	return c
+}
+
+func newCloud(tb testing.TB) *Cloud {
 	dir, err := os.MkdirTemp("/tmp", "nacre-bench-")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { os.RemoveAll(dir) })
-	c := &Cloud{tb: tb, Dir: dir, offset: 10000 + rand.IntN(20000),
+	return &Cloud{tb: tb, Dir: dir, offset: 10000 + rand.IntN(20000),
 		client: http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute}}
-	c.args = append([]string{"up", "--state-dir", dir, "--port-offset", strconv.Itoa(c.offset), "--virt-type", "fake", "--fake-hosts", strconv.Itoa(hosts)}, args...)
-	c.Start()
-	tb.Cleanup(c.Stop)
-	c.await(compute)
-	return c
+}
+
+// admin runs nacre admin keystone on the cloud's state.
+func (c *Cloud) admin(args ...string) {
+	out, err := exec.Command(os.Getenv("NACRE_BINARY"), append([]string{"admin", "keystone", "--config", c.config, "--state-dir", c.Dir}, args...)...).CombinedOutput()
+	if err != nil {
+		c.tb.Errorf("nacre admin keystone %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
 }
 
 // Started tells how long a start took, and the CPU time until then.

@@ -3,13 +3,11 @@ package bench
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
-	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 )
 
@@ -18,41 +16,45 @@ type identityLoad struct {
 	*Cloud
 	engine   string
 	provider string
-	config   string // file of options
 	role     string
 	calls    atomic.Int64
 	made     atomic.Int64 // names, so that they differ
+
+	rotations atomic.Int64
+	began     [8]atomic.Int64 // of each client: how many rotations its round came after; gone when it has ended
 }
 
-// rotateEvery is how often keys change. A token outlives the next change of
-// keys, not the one after, so none is used for longer than that.
-const rotateEvery = 6 * time.Second
+// gone is later than every rotation.
+const gone = math.MaxInt64
 
-func (l *identityLoad) run(b *testing.B, limit time.Duration) {
-	defer func(outer testing.TB) { l.tb = outer }(l.tb)
-	l.tb = b
+// run has 8 clients do rounds for as long as more says, with keys that change
+// every so often.
+func (l *identityLoad) run(every time.Duration, more func(rounds int64) bool) {
 	var roles struct{ Roles []struct{ ID string } }
 	l.Must("GET", identity, "/v3/roles?name=member", nil, &roles)
 	l.role = roles.Roles[0].ID
-	var wg sync.WaitGroup
-	until := time.Now().Add(limit)
-	for range 8 {
-		wg.Go(func() {
-			for time.Now().Before(until) && !b.Failed() {
+	var clients, rotator sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range l.began {
+		clients.Go(func() {
+			for n := int64(0); more(n) && !l.tb.Failed(); n++ {
+				l.began[i].Store(l.rotations.Load())
 				l.round()
 			}
+			l.began[i].Store(gone)
 		})
 	}
-	wg.Go(func() { l.rotate(until) })
-	wg.Wait()
-	b.ReportMetric(float64(l.calls.Load()), "calls")
-	for range b.N {
-	}
+	rotator.Go(func() { l.rotate(every, stop) })
+	clients.Wait()
+	close(stop)
+	rotator.Wait()
 }
 
-// rotate changes the keys, as an operator does beside a running cloud. Those
-// that seal credentials need the database, and SQLite's is the cloud's alone.
-func (l *identityLoad) rotate(until time.Time) {
+// rotate changes the keys, as an operator does beside a running cloud. A token
+// outlives the next change of keys, not the one after, so each round ends
+// before the second change since it began. The keys that seal credentials are
+// changed on PostgreSQL only: it needs the database, and SQLite's is the cloud's alone.
+func (l *identityLoad) rotate(every time.Duration, stop <-chan struct{}) {
 	commands := []string{"fernet-rotate"}
 	if l.provider == "jws" {
 		commands = append(commands, "jws-rotate")
@@ -60,15 +62,30 @@ func (l *identityLoad) rotate(until time.Time) {
 	if l.engine == "postgres" {
 		commands = append(commands, "credential-rotate", "credential-migrate")
 	}
-	for time.Now().Add(rotateEvery).Before(until) && !l.tb.Failed() {
-		time.Sleep(rotateEvery)
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(max(every, 10*time.Millisecond)):
+		}
+		if l.behind() {
+			continue
+		}
 		for _, c := range commands {
-			out, err := exec.Command(os.Getenv("NACRE_BINARY"), "admin", "keystone", c, "--config", l.config, "--state-dir", l.Dir).CombinedOutput()
-			if err != nil {
-				l.tb.Errorf("%s: %v\n%s", c, err, out)
-			}
+			l.admin(c)
+		}
+		l.rotations.Add(1)
+	}
+}
+
+// behind reports whether a round goes on that began before the last change of keys.
+func (l *identityLoad) behind() bool {
+	for i := range l.began {
+		if l.began[i].Load() < l.rotations.Load() {
+			return true
 		}
 	}
+	return false
 }
 
 // want is a call with a token that must have one of the statuses.
@@ -105,7 +122,6 @@ func (l *identityLoad) state(admin, tok string, good bool, why string) {
 // its password and by an application credential, is looked at, loses each token
 // by another change, and goes.
 func (l *identityLoad) round() {
-	began := time.Now()
 	admin := l.issue(passwordAuth)
 	name := fmt.Sprint("load", l.made.Add(1))
 	type thing struct{ ID string }
@@ -138,9 +154,7 @@ func (l *identityLoad) round() {
 	l.state(admin, applied, true, "of an application credential")
 	tok = l.end(admin, tok, user.User.ID, byPassword)
 	l.state(admin, applied, false, "of one whose password has changed")
-	if time.Since(began) < rotateEvery {
-		l.state(admin, tok, true, "issued after the change")
-	}
+	l.state(admin, tok, true, "issued after the change")
 	l.want(admin, "DELETE", grant, "", nil, 204)
 	l.state(admin, tok, false, "without a role")
 	l.want(admin, "DELETE", "/users/"+user.User.ID, "", nil, 204)

@@ -19,7 +19,7 @@ import (
 func TestReplaceKeystone(t *testing.T) {
 	h := host.New(t)
 	h.MariaDB("keystone")
-	theirs := h.OriginalKeystone("[trust]\nallow_redelegation = true\n")
+	theirs := h.OriginalKeystone("[cache]\nenabled = false\n[trust]\nallow_redelegation = true\n")
 	known := fillKeystone(t, h)
 	before := known.lists()
 	revoked := h.API()

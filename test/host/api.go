@@ -36,7 +36,7 @@ func (h *Host) HTTP() *http.Client {
 func (h *Host) API() *API {
 	h.t.Helper()
 	a, err := h.Login(map[string]any{"scope": map[string]any{"project": map[string]any{"name": "admin", "domain": map[string]string{"id": "default"}}},
-		"identity": WithPassword("admin", adminPassword)})
+		"identity": WithPassword("admin", AdminPassword)})
 	if err != nil {
 		h.t.Fatalf("no token: %v", err)
 	}

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-const adminPassword = "secret-of-the-test"
+// AdminPassword is that of every cloud's administrator.
+const AdminPassword = "secret-of-the-test"
 
 // Client is the openstack command line client, as it comes, in a user's hands.
 type Client struct {
@@ -20,7 +21,7 @@ type Client struct {
 }
 
 // Admin is the client of the cloud's administrator.
-func (h *Host) Admin() Client { return h.Client("admin", adminPassword, "admin") }
+func (h *Host) Admin() Client { return h.Client("admin", AdminPassword, "admin") }
 
 // Client is the client of a user of the default domain.
 func (h *Host) Client(user, password, project string) Client {

@@ -190,7 +190,7 @@ func (h *Host) start(args []string) error {
 	h.from = int(size)
 	h.nacre = h.Command(context.Background(), binary, args...)
 	h.nacre.Stdout, h.nacre.Stderr = log, log
-	h.nacre.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD="+adminPassword)
+	h.nacre.Env = append(os.Environ(), "NACRE_ADMIN_PASSWORD="+AdminPassword)
 	if err := h.nacre.Start(); err != nil {
 		return err
 	}

@@ -2,10 +2,13 @@ package host
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -62,6 +65,31 @@ func (s *Service) End() {
 	<-s.ended
 }
 
+// CPU is the user and system time that a program and those it started have
+// had, to a hundredth of a second.
+func (s *Service) CPU() (d time.Duration) {
+	for _, pid := range append(children(s.cmd.Process.Pid), s.cmd.Process.Pid) {
+		text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		_, after, _ := strings.Cut(string(text), ") ")
+		if f := strings.Fields(after); len(f) > 12 {
+			user, _ := strconv.Atoi(f[11])
+			system, _ := strconv.Atoi(f[12])
+			d += time.Duration(user+system) * 10 * time.Millisecond
+		}
+	}
+	return d
+}
+
+// children are all processes below one.
+func children(pid int) (below []int) {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	for _, f := range strings.Fields(string(text)) {
+		child, _ := strconv.Atoi(f)
+		below = append(append(below, child), children(child)...)
+	}
+	return below
+}
+
 // Answers waits until a program answers at a URL with less than 500.
 func (h *Host) Answers(name, url string) {
 	h.t.Helper()
@@ -79,11 +107,11 @@ func (h *Host) Answers(name, url string) {
 }
 
 // MariaDB starts one with these databases; its root needs no password.
-func (h *Host) MariaDB(databases ...string) {
+func (h *Host) MariaDB(databases ...string) *Service {
 	h.t.Helper()
 	data, socket := h.Path("mysql"), h.Path("mysql.sock")
 	h.Must("mariadb-install-db", "--no-defaults", "--user=root", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve")
-	h.Serve("mariadb", nil, "mariadbd", "--no-defaults", "--user=root", "--datadir="+data, "--bind-address=127.0.0.1", "--socket="+socket,
+	s := h.Serve("mariadb", nil, "mariadbd", "--no-defaults", "--user=root", "--datadir="+data, "--bind-address=127.0.0.1", "--socket="+socket,
 		"--pid-file="+h.Path("mysql.pid"), "--max-connections=500", "--innodb-flush-log-at-trx-commit=0", "--innodb-flush-method=nosync", "--skip-innodb-doublewrite", "--skip-log-bin", "--tmpdir="+filepath.Dir(h.Dir),
 		"--character-set-server=utf8mb3", "--collation-server=utf8mb3_general_ci")
 	var sql strings.Builder
@@ -95,6 +123,7 @@ func (h *Host) MariaDB(databases ...string) {
 		return err == nil
 	})
 	h.SQL("mysql", sql.String())
+	return s
 }
 
 // SQL runs statements on one of MariaDB's databases.
@@ -108,8 +137,13 @@ func Database(name string) string {
 	return "mysql+pymysql://openstack:sql@127.0.0.1:3306/" + name + "?charset=utf8"
 }
 
-// UWSGI serves a WSGI program of OpenStack's on a port, as Debian's packages do.
+// UWSGI serves a WSGI program on a port, as Debian's packages do, in one process.
 func (h *Host) UWSGI(name, port, program string, env ...string) *Service {
+	h.t.Helper()
+	return h.uwsgi(1, name, port, program, env...)
+}
+
+func (h *Host) uwsgi(processes int, name, port, program string, env ...string) *Service {
 	h.t.Helper()
 	ini := h.Write(name+".ini", `[uwsgi]
 http-socket = 127.0.0.1:`+port+`
@@ -119,7 +153,7 @@ plugins = python3
 lazy-apps = true
 die-on-term = true
 enable-threads = true
-processes = 1
+processes = `+strconv.Itoa(processes)+`
 threads = 4
 http-auto-chunked = true
 http-chunked-input = true
@@ -133,12 +167,12 @@ wsgi-file = `+program+"\n")
 }
 
 // OriginalKeystone makes OpenStack's own Keystone on MariaDB, whose database
-// is there, and serves it. Its files are in Path("keystone").
+// is there, and serves it by as many processes as there are CPUs. Its files are in Path("keystone").
 func (h *Host) OriginalKeystone(options string) *Service {
 	h.t.Helper()
 	dir := h.Path("keystone")
 	conf := h.Write("keystone/keystone.conf", "[DEFAULT]\nuse_stderr = true\n[database]\nconnection = "+Database("keystone")+
-		"\n[fernet_tokens]\nkey_repository = "+dir+"/fernet-keys\n[credential]\nkey_repository = "+dir+"/credential-keys\n[cache]\nenabled = false\n"+options)
+		"\n[fernet_tokens]\nkey_repository = "+dir+"/fernet-keys\n[credential]\nkey_repository = "+dir+"/credential-keys\n"+options)
 	for _, sub := range []string{"fernet-keys", "credential-keys"} {
 		h.Must("install", "-d", "-m", "700", filepath.Join(dir, sub))
 	}
@@ -146,9 +180,9 @@ func (h *Host) OriginalKeystone(options string) *Service {
 	manage("db_sync")
 	manage("fernet_setup", "--keystone-user", "root", "--keystone-group", "root")
 	manage("credential_setup", "--keystone-user", "root", "--keystone-group", "root")
-	manage("bootstrap", "--bootstrap-password", adminPassword, "--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", "http://127.0.0.1:5000/v3",
+	manage("bootstrap", "--bootstrap-password", AdminPassword, "--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", "http://127.0.0.1:5000/v3",
 		"--bootstrap-internal-url", "http://127.0.0.1:5000/v3", "--bootstrap-admin-url", "http://127.0.0.1:5000/v3")
-	s := h.UWSGI("keystone", "5000", "/usr/bin/keystone-wsgi-public", "OS_KEYSTONE_CONFIG_DIR="+dir)
+	s := h.uwsgi(runtime.NumCPU(), "keystone", "5000", "/usr/bin/keystone-wsgi-public", "OS_KEYSTONE_CONFIG_DIR="+dir)
 	h.Answers("keystone", "http://127.0.0.1:5000/v3")
 	return s
 }
