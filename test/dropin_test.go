@@ -19,7 +19,8 @@ import (
 // Nova, as Debian packages them: they know of it only what an operator writes
 // into their files.
 func TestDropIn(t *testing.T) {
-	d := &dropIn{Host: host.New(t)}
+	h := host.New(t)
+	d := &dropIn{Host: h, keys: h.Dir + "/keystone/fernet-keys"}
 	d.MariaDB("glance", "placement", "nova_api", "nova_cell0", "nova")
 	d.AdminKeystone("bootstrap", "--bootstrap-password", "secret-of-the-test", "--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", "http://127.0.0.1:5000/v3",
 		"--bootstrap-internal-url", "http://127.0.0.1:5000/v3")
@@ -43,6 +44,7 @@ func TestDropIn(t *testing.T) {
 type dropIn struct {
 	*host.Host
 	me, reader host.Client
+	keys       string // by which Keystone's tokens are made
 }
 
 // accounts makes users, services and limits.
@@ -95,31 +97,8 @@ func (d *dropIn) glance() {
 			id = e.ID
 		}
 	}
-	paste, err := os.ReadFile("/usr/share/glance-common/glance-api-paste.ini")
-	if err != nil {
-		d.Fail("%v", err)
-	}
-	d.Write("glance/glance-api-paste.ini", string(paste))
-	conf := d.Write("glance/glance-api.conf", `[DEFAULT]
-use_stderr = true
+	d.OriginalGlance(`[DEFAULT]
 use_keystone_limits = true
-enabled_backends = files:file
-node_staging_uri = file://`+d.Path("glance/staging")+`
-[database]
-connection = `+host.Database("glance")+`
-[glance_store]
-default_backend = files
-[files]
-filesystem_store_datadir = `+d.Path("glance/images")+`
-[os_glance_staging_store]
-filesystem_store_datadir = `+d.Path("glance/staging")+`
-[os_glance_tasks_store]
-filesystem_store_datadir = `+d.Path("glance/tasks")+`
-[paste_deploy]
-flavor = keystone
-config_file = `+d.Path("glance/glance-api-paste.ini")+`
-[oslo_concurrency]
-lock_path = `+d.Path("glance/lock")+`
 [oslo_limit]
 auth_url = http://127.0.0.1:5000/
 auth_type = password
@@ -128,11 +107,7 @@ user_domain_name = Default
 password = svc
 system_scope = all
 region_name = RegionOne
-endpoint_id = `+id+"\n"+authtoken("keystone_authtoken", "glance", strict+"service_type = image\ntoken_cache_time = -1\n"))
-	d.Must("mkdir", "-p", d.Path("glance/images"), d.Path("glance/staging"), d.Path("glance/tasks"), d.Path("glance/lock"))
-	d.Must("glance-manage", "--config-file", conf, "db_sync")
-	d.UWSGI("glance-api", "9292", "/usr/bin/glance-wsgi-api", "OS_GLANCE_CONFIG_DIR="+d.Path("glance"))
-	d.Answers("glance-api", "http://127.0.0.1:9292/versions")
+endpoint_id = ` + id + "\n" + authtoken("keystone_authtoken", "glance", strict+"service_type = image\ntoken_cache_time = -1\n"))
 }
 
 // placement remembers for five minutes what Keystone said, as it comes.
@@ -250,7 +225,7 @@ func (d *dropIn) revoked(t *testing.T) {
 
 // past is a token that says what another does, and expired an hour ago.
 func (d *dropIn) past(t *testing.T, tok string) string {
-	keys, err := token.OpenRepository(d.Dir+"/keystone/fernet-keys", 0)
+	keys, err := token.OpenRepository(d.keys, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -186,3 +186,39 @@ func (h *Host) OriginalKeystone(options string) *Service {
 	h.Answers("keystone", "http://127.0.0.1:5000/v3")
 	return s
 }
+
+// OriginalGlance makes OpenStack's own Glance on MariaDB, whose database is
+// there, with images in files, and serves it by as many processes as there are
+// CPUs. The options say where Keystone is.
+func (h *Host) OriginalGlance(options string) *Service {
+	h.t.Helper()
+	paste, err := os.ReadFile("/usr/share/glance-common/glance-api-paste.ini")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	at := func(name string) string { return h.Path("glance", name) }
+	h.Must("mkdir", "-p", at("images"), at("staging"), at("tasks"), at("lock"))
+	conf := h.Write("glance/glance-api.conf", `[DEFAULT]
+use_stderr = true
+enabled_backends = files:file
+node_staging_uri = file://`+at("staging")+`
+[database]
+connection = `+Database("glance")+`
+[glance_store]
+default_backend = files
+[files]
+filesystem_store_datadir = `+at("images")+`
+[os_glance_staging_store]
+filesystem_store_datadir = `+at("staging")+`
+[os_glance_tasks_store]
+filesystem_store_datadir = `+at("tasks")+`
+[paste_deploy]
+flavor = keystone
+config_file = `+h.Write("glance/glance-api-paste.ini", string(paste))+`
+[oslo_concurrency]
+lock_path = `+at("lock")+"\n"+options)
+	h.Must("glance-manage", "--config-file", conf, "db_sync")
+	s := h.uwsgi(runtime.NumCPU(), "glance-api", "9292", "/usr/bin/glance-wsgi-api", "OS_GLANCE_CONFIG_DIR="+h.Path("glance"))
+	h.Answers("glance-api", "http://127.0.0.1:9292/versions")
+	return s
+}
