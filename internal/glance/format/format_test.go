@@ -67,13 +67,16 @@ func TestVerifyTakes(t *testing.T) {
 	}
 }
 
-func TestVerifyRefusesWhatIsDangerous(t *testing.T) {
+// dangerous is an image that must be refused, by which check.
+type dangerous struct {
+	image    *image
+	declared string
+	check    string
+}
+
+func hostile() map[string]dangerous {
 	good := fmt.Sprintf(goodDescriptor, "monolithicSparse")
-	for name, tc := range map[string]struct {
-		image    *image
-		declared string
-		check    string
-	}{
+	return map[string]dangerous{
 		"qcow2 backing file":         {qcow2(3).be64(8, 4096).be32(16, 11), "qcow2", "backing_file"},
 		"qcow2 backing file as raw":  {qcow2(2).be64(8, 4096).be32(16, 11), "raw", "backing_file"},
 		"qcow2 data file":            {qcow2(3).be64(72, qcow2DataFile), "qcow2", "data_file"},
@@ -130,7 +133,11 @@ func TestVerifyRefusesWhatIsDangerous(t *testing.T) {
 		"gpt with another partition": {gpt().put(mbrPartitions+20, []byte{0x83}), "raw", "mbr"},
 		"gpt start":                  {gpt().le32(mbrPartitions+8, 2), "raw", "mbr"},
 		"luks 2":                     {luks(2), "raw", "version"},
-	} {
+	}
+}
+
+func TestVerifyRefusesWhatIsDangerous(t *testing.T) {
+	for name, tc := range hostile() {
 		t.Run(name, func(t *testing.T) {
 			for _, piece := range []int{1 << 30, 4096, 13} {
 				_, r := inspect(tc.image.b, piece)

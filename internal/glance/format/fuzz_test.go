@@ -22,11 +22,16 @@ func (in *Inspector) held() int {
 	return n
 }
 
+// seeds are what fuzzing begins with.
+func seeds() []*image {
+	return []*image{blank(10), qcow2(3), vdi(1), vhd(3), fixedVHD(), monolithic(), streamed(),
+		iso(), mbr(), gpt(), luks(1), ploop(), kernel(), ova(monolithic()), ova(qcow2(3)), vmdk(fmt.Sprintf(goodDescriptor, "custom"))}
+}
+
 // FuzzInspector checks that no image makes the Inspector panic, keep too much
 // or see something else when it comes in other pieces.
 func FuzzInspector(f *testing.F) {
-	for _, m := range []*image{blank(10), qcow2(3), vdi(1), vhd(3), fixedVHD(), monolithic(), streamed(),
-		iso(), mbr(), gpt(), luks(1), ploop(), kernel(), ova(monolithic()), ova(qcow2(3)), vmdk(fmt.Sprintf(goodDescriptor, "custom"))} {
+	for _, m := range seeds() {
 		f.Add(m.b, uint16(77))
 	}
 	f.Add(vhdx().b[:vhdxTable+256], uint16(4096))
