@@ -1,14 +1,7 @@
 package bench
 
 import (
-	"bytes"
-	"crypto/md5"
-	"crypto/sha512"
 	"fmt"
-	"hash"
-	"io"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -115,62 +108,6 @@ func BenchmarkMemory(b *testing.B) {
 	for range b.N {
 	}
 }
-
-// BenchmarkImageUpload uploads 1 GiB, beside the two things that bound it:
-// writing the same to the same disk, and both hashes of it at once.
-func BenchmarkImageUpload(b *testing.B) {
-	const size = 1 << 30
-	c := StartCloud(b, 1, "--no-defaults")
-	b.Run("upload", func(b *testing.B) {
-		b.SetBytes(size)
-		cpu := c.CPU()
-		c.ResetPeak()
-		for range b.N {
-			var img struct{ ID string }
-			c.Must("POST", image, "/v2/images", `{"name": "big", "disk_format": "raw", "container_format": "bare"}`, &img)
-			if status, text := c.Do("PUT", image, "/v2/images/"+img.ID+"/file", io.LimitReader(pattern{}, size)); status != 204 {
-				b.Fatalf("%d %s", status, text)
-			}
-			c.Must("DELETE", image, "/v2/images/"+img.ID, nil, nil)
-		}
-		b.ReportMetric((c.CPU()-cpu).Seconds()/float64(b.N), "cpu-s/op")
-		b.ReportMetric(float64(c.Peak())/(1<<20), "peak-RSS-MiB")
-	})
-	b.Run("hashes", func(b *testing.B) {
-		b.SetBytes(size)
-		for range b.N {
-			var both sync.WaitGroup
-			for _, h := range []hash.Hash{md5.New(), sha512.New()} {
-				both.Go(func() { _, _ = io.CopyBuffer(h, io.LimitReader(pattern{}, size), make([]byte, 512<<10)) })
-			}
-			both.Wait()
-		}
-	})
-	b.Run("disk", func(b *testing.B) {
-		b.SetBytes(size)
-		for range b.N {
-			f, err := os.Create(filepath.Join(c.Dir, "disk"))
-			if err != nil {
-				b.Fatal(err)
-			}
-			if _, err := io.Copy(f, io.LimitReader(pattern{}, size)); err != nil {
-				b.Fatal(err)
-			}
-			if err := f.Sync(); err != nil {
-				b.Fatal(err)
-			}
-			f.Close()
-			os.Remove(f.Name())
-		}
-	})
-}
-
-// pattern is endless data that is no known image format.
-type pattern struct{}
-
-func (pattern) Read(p []byte) (int, error) { return copy(p, patternPiece), nil }
-
-var patternPiece = bytes.Repeat([]byte{0x5a}, 1<<20)
 
 func quotas(c *Cloud, n int) {
 	var who struct {

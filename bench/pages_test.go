@@ -10,8 +10,17 @@ func BenchmarkPages(b *testing.B) {
 	const rows = 10000
 	b.Run("images", func(b *testing.B) {
 		c := StartCloud(b, 1, "--no-defaults")
-		c.Each(b, rows, func(i int) { c.Must("POST", image, "/v2/images", fmt.Sprintf(`{"name": "i%d"}`, i), nil) })
+		c.Each(b, rows, func(i int) {
+			var made struct{ ID string }
+			c.Must("POST", image, "/v2/images", fmt.Sprintf(`{"name": "i%d", "disk_format": "raw", "container_format": "bare", "tags": ["t%d"], "kind": "k%d"}`,
+				i, i%1000, i%100), &made)
+			c.Must("PUT", image, "/v2/images/"+made.ID+"/file", "x", nil)
+		})
 		c.pages(b, image, "/v2/images", "images")
+		for name, filter := range map[string]string{"one-name": "name=i5000", "ten-of-a-tag": "tag=t7", "hundred-of-a-property": "kind=k7",
+			"by-name": "status=active&sort=name:asc", "none": "visibility=public"} {
+			c.EachClients(b, name, c.get(image, "/v2/images?limit=100&"+filter))
+		}
 	})
 	b.Run("networks", func(b *testing.B) {
 		c := StartCloud(b, 1, "--no-defaults")
