@@ -40,7 +40,8 @@ e2e: build image
 kill: install-test build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags kill -run TestKilled -timeout 60m ./test/...
 
-# Our Keystone below OpenStack's own Glance, Placement and Nova, as Debian has them; takes some five minutes.
+# Our Keystone below OpenStack's own Glance, Placement and Nova, as Debian has them, and our Glance on its Keystone, below
+# its client and Nova; takes some ten minutes.
 dropin: install-test build
 	scripts/install dropin
 	NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags dropin -run 'TestDropIn' -timeout 30m ./test/...

@@ -31,14 +31,14 @@ func TestDropInGlance(t *testing.T) {
 	life := &imageLife{dropIn: d, me: d.GlanceClient("me", "mine", "one"), you: d.GlanceClient("you", "theirs", "two"),
 		admin: d.GlanceClient("admin", host.AdminPassword, "admin")}
 
-	d.Sub("the client's images", d.images)
-	d.Sub("Nova's view of images", d.novaImages)
+	id := d.image()
+	d.Sub("Nova's view of images", func(t *testing.T) { d.novaImages(t, id) })
 	d.Sub("a service that asks for a user", d.onward)
 	d.Sub("an expired token with a service's", d.expired)
 	d.Sub("a token's end", d.ended)
 	d.Sub("roles", d.roles)
 	d.Sub("access rules", d.accessRules)
-	d.me.Must("image", "delete", "one")
+	d.login("me", "mine").Want(204, "DELETE", "9292/v2/images/"+id, nil, nil)
 	d.Sub("uploaded and shared", life.shared)
 	d.Sub("staged, imported and deactivated", life.imported)
 	d.Sub("metadata definitions", life.definitions)
@@ -51,12 +51,19 @@ glance:
   import_filtering_opts: {allowed_ports: [8000], allowed_networks: [127.0.0.0/8]}
 `
 
+// image makes an image by the name of one.
+func (d *dropIn) image() string {
+	me := d.login("me", "mine")
+	var image struct{ ID string }
+	me.Want(201, "POST", "9292/v2/images", map[string]string{"name": "one", "disk_format": "raw", "container_format": "bare"}, &image)
+	me.Want(204, "PUT", "9292/v2/images/"+image.ID+"/file", bytes.NewReader(make([]byte, 1<<20)), nil)
+	return image.ID
+}
+
 // novaImages: Nova looks at an image before it makes a server of it, and shows
 // images in the way of long ago.
-func (d *dropIn) novaImages(t *testing.T) {
-	d.Admin().Must("flavor", "create", "--id", "7", "--ram", "64", "--disk", "1", "--vcpus", "1", "tiny")
-	var image struct{ ID string }
-	d.me.Show(&image, "image", "show", "one")
+func (d *dropIn) novaImages(t *testing.T, id string) {
+	d.API().Want(200, "POST", "8774/v2.1/flavors", map[string]any{"flavor": map[string]any{"id": "7", "name": "tiny", "ram": 64, "disk": 1, "vcpus": 1}}, nil)
 	me := d.login("me", "mine")
 	server := func(ref, want string) {
 		t.Helper()
@@ -67,24 +74,24 @@ func (d *dropIn) novaImages(t *testing.T) {
 	}
 	patch := func(op, path string, value any) {
 		t.Helper()
-		me.Want(200, "PATCH", "9292/v2/images/"+image.ID, []map[string]any{{"op": op, "path": path, "value": value}}, nil,
+		me.Want(200, "PATCH", "9292/v2/images/"+id, []map[string]any{{"op": op, "path": path, "value": value}}, nil,
 			"Content-Type", "application/openstack-images-v2.1-json-patch")
 	}
 	server("5cd4f4a8-4f9c-4c69-a33c-b79ccbd8bd3d", "Can not find requested image")
 	patch("replace", "/min_ram", 128)
-	server(image.ID, "Flavor's memory is too small for requested image.")
+	server(id, "Flavor's memory is too small for requested image.")
 	patch("replace", "/min_ram", 0)
 	patch("replace", "/min_disk", 2)
-	server(image.ID, "The created instance's disk would be too small.")
+	server(id, "Flavor's disk is smaller than the minimum size")
 	patch("replace", "/min_disk", 0)
-	d.API().Want(204, "POST", "9292/v2/images/"+image.ID+"/actions/deactivate", nil, nil)
-	server(image.ID, "is not active")
-	d.API().Want(204, "POST", "9292/v2/images/"+image.ID+"/actions/reactivate", nil, nil)
-	server(image.ID, "")
+	d.API().Want(204, "POST", "9292/v2/images/"+id+"/actions/deactivate", nil, nil)
+	server(id, "is not active")
+	d.API().Want(204, "POST", "9292/v2/images/"+id+"/actions/reactivate", nil, nil)
+	server(id, "")
 
 	long := func(method, path string, body, v any) {
 		t.Helper()
-		me.Want(200, method, "8774/v2.1/images/"+image.ID+path, body, v, "OpenStack-API-Version", "compute 2.1")
+		me.Want(200, method, "8774/v2.1/images/"+id+path, body, v, "OpenStack-API-Version", "compute 2.1")
 	}
 	var seen struct {
 		Image struct {
@@ -155,7 +162,9 @@ func (l *imageLife) shared(t *testing.T) {
 	l.refused(t, l.me, "403", "image-update", "--visibility", "public", id)
 
 	l.refused(t, l.you, "404", "image-show", id)
-	two := l.Show("project", "two")
+	var projects struct{ Projects []struct{ ID string } }
+	l.API().Want(200, "GET", "5000/v3/projects?name=two", nil, &projects)
+	two := projects.Projects[0].ID
 	is(t, l.me.Show("member-create", id, two), id, "")
 	if out := l.me.Must("member-list", "--image-id", id); !strings.Contains(out, two) || !strings.Contains(out, "pending") {
 		t.Errorf("members: %s", out)
@@ -175,13 +184,6 @@ func (l *imageLife) shared(t *testing.T) {
 	l.me.Must("image-update", "--protected", "False", id)
 	l.me.Must("image-delete", id)
 	l.refused(t, l.me, "404", "image-show", id)
-}
-
-// Show is the ID of something that the openstack client knows by name.
-func (l *imageLife) Show(kind, name string) string {
-	var found struct{ ID string }
-	l.Admin().Show(&found, kind, "show", name)
-	return found.ID
 }
 
 func (l *imageLife) imported(t *testing.T) {

@@ -45,7 +45,7 @@ for line in lines:
 // GlanceClient starts the client of a user of the default domain.
 func (h *Host) GlanceClient(user, password, project string) *GlanceClient {
 	h.t.Helper()
-	cmd := h.Command(context.Background(), "python3", "-c", glanceShell)
+	cmd := h.Command(context.Background(), "/usr/bin/python3", "-c", glanceShell) // Debian's, where the client is
 	cmd.Env = []string{"OS_AUTH_URL=http://127.0.0.1:5000/v3", "OS_USERNAME=" + user, "OS_PASSWORD=" + password, "OS_PROJECT_NAME=" + project,
 		"OS_USER_DOMAIN_NAME=Default", "OS_PROJECT_DOMAIN_NAME=Default", "OS_REGION_NAME=RegionOne", "LC_ALL=C.UTF-8",
 		"PATH=" + os.Getenv("PATH"), "HOME=" + filepath.Dir(h.Dir)}
