@@ -42,6 +42,7 @@ func TestDropInGlance(t *testing.T) {
 	d.Sub("uploaded and shared", life.shared)
 	d.Sub("staged, imported and deactivated", life.imported)
 	d.Sub("metadata definitions", life.definitions)
+	d.image()
 	d.Sub("unified limits", d.limits)
 }
 
