@@ -75,6 +75,15 @@ func newCloud(tb testing.TB) *Cloud {
 		client: http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}, Timeout: 5 * time.Minute}}
 }
 
+// configFile is a file of options.
+func configFile(tb testing.TB, text string) string {
+	name := filepath.Join(tb.TempDir(), "nacre.yaml")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return name
+}
+
 // admin runs nacre admin keystone on the cloud's state.
 func (c *Cloud) admin(args ...string) {
 	out, err := exec.Command(os.Getenv("NACRE_BINARY"), append([]string{"admin", "keystone", "--config", c.config, "--state-dir", c.Dir}, args...)...).CombinedOutput()

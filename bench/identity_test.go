@@ -3,8 +3,6 @@ package bench
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -27,14 +25,6 @@ func keystoneOn(tb testing.TB, engine string) string {
 		return ""
 	}
 	return fmt.Sprintf("databases: {keystone: %q}\n", dbtest.Postgres(tb))
-}
-
-func configFile(tb testing.TB, text string) string {
-	name := filepath.Join(tb.TempDir(), "nacre.yaml")
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		tb.Fatal(err)
-	}
-	return name
 }
 
 var identityEngines = []string{"sqlite", "postgres"}
