@@ -156,13 +156,16 @@ password = svc
 // BenchmarkImageMemory tells the memory while 32 uploads are under way.
 func BenchmarkImageMemory(b *testing.B) {
 	c := StartCloud(b, 1, "--no-defaults")
-	s := &imageStore{url: c.url(image, ""), token: c.token, client: &c.client}
+	s := &imageStore{url: c.url(image, ""), token: c.token, client: &http.Client{Transport: c.client.Transport}}
 	idle := c.PSS()
-	begun, end, most := make(chan struct{}, 32), make(chan struct{}), int64(0)
+	begun, end, most := make(chan struct{}, 64), make(chan struct{}), int64(0)
 	var all sync.WaitGroup
 	for range 32 {
-		body := io.MultiReader(io.LimitReader(pattern{}, 64<<20), &pause{begun: begun, end: end})
-		all.Go(func() { s.upload(b, body) })
+		body := io.MultiReader(io.LimitReader(pattern{}, 16<<20), &pause{begun: begun, end: end})
+		all.Go(func() {
+			s.upload(b, body)
+			begun <- struct{}{} // also one that failed
+		})
 	}
 	for range 32 {
 		<-begun
