@@ -38,7 +38,7 @@ for line in lines:
         except SystemExit as e:
             code = e.code or 0
         except BaseException as e:
-            code = repr(e)
+            code = "%s: %s" % (type(e).__name__, e)
     print(json.dumps({"out": out.getvalue(), "err": "" if code == 0 else "%s %s" % (code, err.getvalue())}), file=answers, flush=True)
 `
 
