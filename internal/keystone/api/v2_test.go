@@ -283,6 +283,21 @@ func TestV2Users(t *testing.T) {
 	v.refused(t, "alice", "GET", "/v2.0/users", "", 403, "admin_required")
 }
 
+// TestV2MemberOrNoUser: a user who cannot be a member of its tenant is not made, and does not move.
+func TestV2MemberOrNoUser(t *testing.T) {
+	v := newV2(t, api.V2Admin)
+	u := v.resource(t, "admin", "POST", "/v2.0/users", `{"user": {"name": "u", "tenantId": "`+v.project+`"}}`, "user")
+	v.must(t, "admin", "PATCH", "/v3/roles/"+v.member, `{"role": {"options": {"immutable": false}}}`, 200)
+	v.must(t, "admin", "DELETE", "/v2.0/OS-KSADM/roles/"+v.member, "", 204)
+	v.refused(t, "admin", "POST", "/v2.0/users", `{"user": {"name": "w", "tenantId": "`+v.project+`"}}`, 404, "Role member is not defined")
+	v.refused(t, "admin", "GET", "/v2.0/users?name=w", "", 404, "Could not find user")
+	path := "/v2.0/users/" + u["id"].(string)
+	v.refused(t, "admin", "PUT", path+"/tenant", `{"user": {"tenantId": "`+v.other+`"}}`, 404, "Role member is not defined")
+	if got := v.resource(t, "admin", "GET", path, "", "user"); got["tenantId"] != v.project {
+		t.Errorf("%v", got)
+	}
+}
+
 // TestV2OwnPassword: a user changes its password, and goes on with a new token.
 func TestV2OwnPassword(t *testing.T) {
 	v := newV2(t, api.V2Public)

@@ -119,7 +119,7 @@ func (s *Service) roleIDs(ctx context.Context, list any) ([]string, error) {
 		id, _ := ref["id"].(string)
 		if id == "" {
 			name, _ := ref["name"].(string)
-			found, err := s.roleByUniqueName(ctx, name)
+			found, err := roleByUniqueName(ctx, s.store, name)
 			if err != nil {
 				return nil, err
 			}
@@ -133,17 +133,17 @@ func (s *Service) roleIDs(ctx context.Context, list any) ([]string, error) {
 }
 
 // roleByUniqueName finds the one role of that name, in whatever domain.
-func (s *Service) roleByUniqueName(ctx context.Context, name string) (keystone.Role, error) {
-	rows, err := s.store.Roles(ctx, keystone.Filters{{Name: "name", Value: name}})
+func roleByUniqueName(ctx context.Context, q rows, name string) (keystone.Role, error) {
+	found, err := q.Roles(ctx, keystone.Filters{{Name: "name", Value: name}})
 	switch {
 	case err != nil:
 		return keystone.Role{}, err
-	case len(rows) == 0:
+	case len(found) == 0:
 		return keystone.Role{}, fault.NotFound("Role %s is not defined", name)
-	case len(rows) > 1:
+	case len(found) > 1:
 		return keystone.Role{}, fault.BadRequest("There are multiple role entities named '%s'. Please use ID instead of names to resolve the ambiguity.", name)
 	}
-	return rows[0], nil
+	return found[0], nil
 }
 
 // keepAppCredential writes a new one, within the user's limit, with the access rules that the client named.

@@ -16,20 +16,23 @@ func (s *Service) Grant(ctx context.Context, a keystone.Assignment) error {
 	if err != nil {
 		return err
 	}
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		role, err := roleIn(ctx, tx, a.RoleID)
-		if err != nil {
-			return err
-		}
-		if !elsewhere {
-			err = actorIn(ctx, tx, a)
-		}
-		if err := firstError(err, targetIn(ctx, tx, a), domainRoleFits(ctx, tx, role, a)); err != nil {
-			return err
-		}
-		s.notifyGrant(ctx, tx, created, a)
-		return tx.AddGrant(ctx, a)
-	})
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return s.grant(ctx, tx, a, elsewhere) })
+}
+
+// grant is Grant in a transaction; the actor may be known to exist elsewhere.
+func (s *Service) grant(ctx context.Context, tx *store.Tx, a keystone.Assignment, elsewhere bool) error {
+	role, err := roleIn(ctx, tx, a.RoleID)
+	if err != nil {
+		return err
+	}
+	if !elsewhere {
+		err = actorIn(ctx, tx, a)
+	}
+	if err := firstError(err, targetIn(ctx, tx, a), domainRoleFits(ctx, tx, role, a)); err != nil {
+		return err
+	}
+	s.notifyGrant(ctx, tx, created, a)
+	return tx.AddGrant(ctx, a)
 }
 
 // actorIn is 404 for a user or group that is not there.
@@ -87,20 +90,25 @@ func (s *Service) CheckGrant(ctx context.Context, a keystone.Assignment) error {
 
 // Revoke takes a role away. Tokens lose it at their next use.
 func (s *Service) Revoke(ctx context.Context, a keystone.Assignment) error {
-	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if _, err := roleIn(ctx, tx, a.RoleID); err != nil {
-			return err
-		}
-		if err := targetIn(ctx, tx, a); err != nil {
-			return err
-		}
-		s.notifyGrant(ctx, tx, deleted, a)
-		err := tx.RemoveGrant(ctx, a)
-		if errors.Is(err, db.ErrNoRow) {
-			return notGranted(a)
-		}
+	return s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error { return s.ungrant(ctx, tx, a) })
+}
+
+// ungrant is Revoke in a transaction, which may go on if there was no such grant.
+func (s *Service) ungrant(ctx context.Context, tx *store.Tx, a keystone.Assignment) error {
+	if _, err := roleIn(ctx, tx, a.RoleID); err != nil {
 		return err
-	})
+	}
+	if err := targetIn(ctx, tx, a); err != nil {
+		return err
+	}
+	err := tx.RemoveGrant(ctx, a)
+	if errors.Is(err, db.ErrNoRow) {
+		return notGranted(a)
+	} else if err != nil {
+		return err
+	}
+	s.notifyGrant(ctx, tx, deleted, a)
+	return nil
 }
 
 func notGranted(a keystone.Assignment) error {

@@ -198,6 +198,7 @@ type rows interface {
 	actors
 	Project(ctx context.Context, id string) (keystone.Project, error)
 	Role(ctx context.Context, id string) (keystone.Role, error)
+	Roles(ctx context.Context, fs keystone.Filters) ([]keystone.Role, error)
 	Region(ctx context.Context, id string) (keystone.Region, error)
 	Service(ctx context.Context, id string) (keystone.Service, error)
 	Endpoint(ctx context.Context, id string) (keystone.Endpoint, error)

@@ -28,7 +28,7 @@ func (s *Service) Users(ctx context.Context, fs keystone.Filters) ([]keystone.Us
 }
 
 // CreateUser makes a user. Without a password it cannot log in with one.
-func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keystone.User, error) {
+func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes, with ...userChange) (keystone.User, error) {
 	a = a.Normalized()
 	if err := s.ourDomain(ctx, domainFor(ctx, a)); err != nil {
 		return keystone.User{}, err
@@ -51,8 +51,21 @@ func (s *Service) CreateUser(ctx context.Context, a keystone.Attributes) (keysto
 			}
 		}
 		s.notify(ctx, tx, "user", created, u.ID)
-		return u, linkFederated(ctx, tx, u, a, userConflict(tx.InsertUser(ctx, u), u))
+		err := linkFederated(ctx, tx, u, a, userConflict(tx.InsertUser(ctx, u), u))
+		return u, alsoChange(ctx, tx, keystone.User{}, u, err, with)
 	})
+}
+
+// userChange is what goes with a change of a user, in the same transaction.
+type userChange func(ctx context.Context, tx *store.Tx, was, now keystone.User) error
+
+func alsoChange(ctx context.Context, tx *store.Tx, was, now keystone.User, err error, with []userChange) error {
+	for _, do := range with {
+		if err == nil {
+			err = do(ctx, tx, was, now)
+		}
+	}
+	return err
 }
 
 func userConflict(err error, u keystone.User) error {
@@ -61,7 +74,7 @@ func userConflict(err error, u keystone.User) error {
 
 // UpdateUser changes a user. A new password, and disabling, revoke its tokens;
 // disabling ends its application credentials, too.
-func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attributes) (keystone.User, error) {
+func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attributes, with ...userChange) (keystone.User, error) {
 	if err := s.ourUser(ctx, id, a); err != nil {
 		return keystone.User{}, err
 	}
@@ -100,7 +113,8 @@ func (s *Service) UpdateUser(ctx context.Context, id string, a keystone.Attribut
 			}
 		}
 		s.notify(ctx, tx, "user", updated, id)
-		return u, linkFederated(ctx, tx, u, a, userConflict(tx.UpdateUser(ctx, u), u))
+		err = linkFederated(ctx, tx, u, a, userConflict(tx.UpdateUser(ctx, u), u))
+		return u, alsoChange(ctx, tx, was, u, err, with)
 	})
 }
 

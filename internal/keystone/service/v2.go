@@ -112,11 +112,7 @@ func (s *Service) CreateV2User(ctx context.Context, a keystone.Attributes) (keys
 	if err := s.checkTenant(ctx, a); err != nil {
 		return keystone.User{}, err
 	}
-	u, err := s.CreateUser(ctx, a)
-	if err != nil {
-		return u, err
-	}
-	return u, s.joinDefault(ctx, u)
+	return s.CreateUser(ctx, a, s.moveDefault)
 }
 
 // checkTenant is 404 for a default project that is not there.
@@ -134,37 +130,37 @@ func (s *Service) UpdateV2User(ctx context.Context, was keystone.User, a keyston
 	if err := s.checkTenant(ctx, a); err != nil {
 		return was, err
 	}
-	u, err := s.UpdateUser(ctx, was.ID, a)
-	if err != nil || u.DefaultProjectID == was.DefaultProjectID {
-		return u, err
-	}
-	if was.DefaultProjectID != "" {
-		g, err := s.membership(ctx, was)
-		if err == nil {
-			err = s.Revoke(ctx, g)
-		}
-		if err != nil && !fault.Is(err, 404) {
-			return u, err
-		}
-	}
-	return u, s.joinDefault(ctx, u)
+	return s.UpdateUser(ctx, was.ID, a, s.moveDefault)
 }
 
-// membership is a user's role on its default project.
-func (s *Service) membership(ctx context.Context, u keystone.User) (keystone.Assignment, error) {
-	r, err := s.roleByUniqueName(ctx, memberRole)
-	return keystone.Assignment{ActorKind: keystone.ActorUser, ActorID: u.ID, TargetKind: keystone.TargetProject, TargetID: u.DefaultProjectID, RoleID: r.ID}, err
-}
-
-func (s *Service) joinDefault(ctx context.Context, u keystone.User) error {
-	if u.DefaultProjectID == "" {
+// moveDefault makes a user a member of its default project, instead of the one before.
+func (s *Service) moveDefault(ctx context.Context, tx *store.Tx, was, now keystone.User) error {
+	if was.DefaultProjectID == now.DefaultProjectID {
 		return nil
 	}
-	g, err := s.membership(ctx, u)
+	if was.DefaultProjectID != "" {
+		g, err := membership(ctx, tx, was)
+		if err == nil {
+			err = s.ungrant(ctx, tx, g)
+		}
+		if err != nil && !fault.Is(err, 404) {
+			return err
+		}
+	}
+	if now.DefaultProjectID == "" {
+		return nil
+	}
+	g, err := membership(ctx, tx, now)
 	if err != nil {
 		return err
 	}
-	return s.Grant(ctx, g)
+	return s.grant(ctx, tx, g, false)
+}
+
+// membership is a user's role on its default project.
+func membership(ctx context.Context, q rows, u keystone.User) (keystone.Assignment, error) {
+	r, err := roleByUniqueName(ctx, q, memberRole)
+	return keystone.Assignment{ActorKind: keystone.ActorUser, ActorID: u.ID, TargetKind: keystone.TargetProject, TargetID: u.DefaultProjectID, RoleID: r.ID}, err
 }
 
 // UsersOfTenant lists the users of the default domain who have a role on a project.
