@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,6 +48,22 @@ type PropertyType struct {
 type ItemType struct {
 	Type string   `json:"type"`
 	Enum []string `json:"enum,omitzero"`
+}
+
+// ParsePropertyTypes reads properties by their names; nil stays nil.
+func ParsePropertyTypes(sent map[string]json.RawMessage) (map[string]PropertyType, error) {
+	if sent == nil {
+		return nil, nil
+	}
+	types := map[string]PropertyType{}
+	for _, name := range slices.Sorted(maps.Keys(sent)) {
+		p, err := ParsePropertyType(name, sent[name])
+		if err != nil {
+			return nil, err
+		}
+		types[name] = p
+	}
+	return types, nil
 }
 
 // ParsePropertyType reads the description of the property called name, or of

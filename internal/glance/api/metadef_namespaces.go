@@ -69,7 +69,7 @@ func (b namespaceBody) content() (c glance.MetadefContent, err error) {
 		}
 		c.Objects = append(c.Objects, object)
 	}
-	types, err := propertyTypes(b.Properties)
+	types, err := glance.ParsePropertyTypes(b.Properties)
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		c.Properties = append(c.Properties, glance.MetadefProperty{Name: name, Type: types[name]})
 	}

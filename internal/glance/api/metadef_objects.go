@@ -38,7 +38,7 @@ type objectBody struct {
 }
 
 func (b objectBody) object() (glance.MetadefObject, error) {
-	types, err := propertyTypes(b.Properties)
+	types, err := glance.ParsePropertyTypes(b.Properties)
 	return glance.MetadefObject{Name: b.Name, Description: b.Description, Required: b.Required, Properties: types}, err
 }
 

@@ -2,8 +2,6 @@ package api
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 
 	"nacre/internal/glance"
 	"nacre/internal/oslo/httpapi"
@@ -28,22 +26,6 @@ func (a *API) propertyRoutes() httpapi.Table {
 			Rule: metadefRule("remove_metadef_property", metadefAdmin, "Delete meta definition property."),
 			Do:   httpapi.On(find, a.deleteProperty)},
 	}
-}
-
-// propertyTypes reads properties by their names; nil stays nil.
-func propertyTypes(sent map[string]json.RawMessage) (map[string]glance.PropertyType, error) {
-	if sent == nil {
-		return nil, nil
-	}
-	types := map[string]glance.PropertyType{}
-	for _, name := range slices.Sorted(maps.Keys(sent)) {
-		p, err := glance.ParsePropertyType(name, sent[name])
-		if err != nil {
-			return nil, err
-		}
-		types[name] = p
-	}
-	return types, nil
 }
 
 // propertyOf is the property that a body describes and names.

@@ -89,12 +89,12 @@ func (f metadefFile) read() (n glance.MetadefNamespace, c glance.MetadefContent,
 	if n.DisplayName != nil && len([]rune(*n.DisplayName)) > longestName {
 		return n, c, fmt.Errorf("display_name has more than %d characters", longestName)
 	}
-	types, err := propertyTypes(f.Properties)
+	types, err := glance.ParsePropertyTypes(f.Properties)
 	for _, name := range slices.Sorted(maps.Keys(types)) {
 		c.Properties = append(c.Properties, glance.MetadefProperty{Name: name, Type: types[name]})
 	}
 	for _, o := range f.Objects {
-		types, wrong := propertyTypes(o.Properties)
+		types, wrong := glance.ParsePropertyTypes(o.Properties)
 		err = errors.Join(err, wrong)
 		c.Objects = append(c.Objects, glance.MetadefObject{Name: o.Name, Description: o.Description, Required: o.Required, Properties: types})
 	}
@@ -105,18 +105,6 @@ func (f metadefFile) read() (n glance.MetadefNamespace, c glance.MetadefContent,
 		c.Associations = append(c.Associations, glance.MetadefAssociation{Name: a.Name, Prefix: a.Prefix, PropertiesTarget: a.PropertiesTarget})
 	}
 	return n, c, errors.Join(err, checkName("namespace", n.Name), checkContent(c))
-}
-
-func propertyTypes(of map[string]json.RawMessage) (map[string]glance.PropertyType, error) {
-	types := map[string]glance.PropertyType{}
-	for _, name := range slices.Sorted(maps.Keys(of)) {
-		p, err := glance.ParsePropertyType(name, of[name])
-		if err != nil {
-			return nil, err
-		}
-		types[name] = p
-	}
-	return types, nil
 }
 
 // LoadMetadefs records the namespace that a file describes, and says what was

@@ -179,17 +179,17 @@ func (s *Service) DeleteMetadefNamespace(ctx context.Context, n glance.MetadefNa
 
 // ClearMetadefObjects deletes the objects of a namespace that is not protected.
 func (s *Service) ClearMetadefObjects(ctx context.Context, n glance.MetadefNamespace) error {
-	return s.emptyNamespace(ctx, n, "delete_objects", s.store.ClearMetadefObjects)
+	return s.emptyNamespace(ctx, n, "delete_objects", s.store.MetadefObjects().Clear)
 }
 
 // ClearMetadefProperties deletes the properties of a namespace that is not protected.
 func (s *Service) ClearMetadefProperties(ctx context.Context, n glance.MetadefNamespace) error {
-	return s.emptyNamespace(ctx, n, "delete_properties", s.store.ClearMetadefProperties)
+	return s.emptyNamespace(ctx, n, "delete_properties", s.store.MetadefProperties().Clear)
 }
 
 // ClearMetadefTags deletes the tags of a namespace that is not protected.
 func (s *Service) ClearMetadefTags(ctx context.Context, n glance.MetadefNamespace) error {
-	return s.emptyNamespace(ctx, n, "delete_tags", s.store.ClearMetadefTags)
+	return s.emptyNamespace(ctx, n, "delete_tags", s.store.MetadefTags().Clear)
 }
 
 func (s *Service) emptyNamespace(ctx context.Context, n glance.MetadefNamespace, event string, do func(context.Context, int64) error) error {

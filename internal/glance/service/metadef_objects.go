@@ -17,12 +17,12 @@ var objectKind = metadefKind{
 
 // MetadefObjects lists the objects of a namespace.
 func (s *Service) MetadefObjects(ctx context.Context, n glance.MetadefNamespace) ([]glance.MetadefObject, error) {
-	return s.store.MetadefObjects(ctx, n.ID)
+	return s.store.MetadefObjects().In(ctx, n.ID)
 }
 
 // MetadefObject is an object of a namespace.
 func (s *Service) MetadefObject(ctx context.Context, n glance.MetadefNamespace, name string) (glance.MetadefObject, error) {
-	o, err := s.store.MetadefObject(ctx, n.ID, name)
+	o, err := s.store.MetadefObjects().Named(ctx, n.ID, name)
 	return o, objectKind.absent(err, name)
 }
 
@@ -33,7 +33,7 @@ func (s *Service) CreateMetadefObject(ctx context.Context, n glance.MetadefNames
 	if err := checkContent(glance.MetadefContent{Objects: []glance.MetadefObject{o}}); err != nil {
 		return o, err
 	}
-	if err := objectKind.fault(s.store.InsertMetadefObject(ctx, o), n, o.Name, objectKind.exists); err != nil {
+	if err := objectKind.fault(s.store.MetadefObjects().Insert(ctx, n.ID, o), n, o.Name, objectKind.exists); err != nil {
 		return o, err
 	}
 	s.notify(ctx, "metadef_object.create", metadefEvent(n, o.Name, o.Name, objectEvent(o)))
@@ -47,7 +47,7 @@ func (s *Service) UpdateMetadefObject(ctx context.Context, n glance.MetadefNames
 	if err := checkName("object", o.Name); err != nil {
 		return o, err
 	}
-	if err := objectKind.fault(s.store.UpdateMetadefObject(ctx, o), n, o.Name, objectKind.renamed); err != nil {
+	if err := objectKind.fault(s.store.MetadefObjects().Update(ctx, o), n, o.Name, objectKind.renamed); err != nil {
 		return o, err
 	}
 	s.notify(ctx, "metadef_object.update", metadefEvent(n, o.Name, was.Name, objectEvent(o)))
@@ -59,7 +59,7 @@ func (s *Service) DeleteMetadefObject(ctx context.Context, n glance.MetadefNames
 	if _, err := s.MetadefObject(ctx, n, name); err != nil {
 		return err
 	}
-	return s.remove(ctx, objectKind, n, name, s.store.DeleteMetadefObject)
+	return s.remove(ctx, objectKind, n, name, s.store.MetadefObjects().Delete)
 }
 
 func objectEvent(o glance.MetadefObject) map[string]any {

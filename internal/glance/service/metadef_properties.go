@@ -21,19 +21,19 @@ var propertyKind = metadefKind{
 
 // MetadefProperties lists the properties of a namespace.
 func (s *Service) MetadefProperties(ctx context.Context, n glance.MetadefNamespace) ([]glance.MetadefProperty, error) {
-	return s.store.MetadefProperties(ctx, n.ID)
+	return s.store.MetadefProperties().In(ctx, n.ID)
 }
 
 // MetadefProperty is a property of a namespace.
 func (s *Service) MetadefProperty(ctx context.Context, n glance.MetadefNamespace, name string) (glance.MetadefProperty, error) {
-	p, err := s.store.MetadefProperty(ctx, n.ID, name)
+	p, err := s.store.MetadefProperties().Named(ctx, n.ID, name)
 	return p, propertyKind.absent(err, name)
 }
 
 // PrefixedMetadefProperty is the property that resources of a type have under
 // that name, the association's prefix before the property's own.
 func (s *Service) PrefixedMetadefProperty(ctx context.Context, n glance.MetadefNamespace, name, resourceType string) (glance.MetadefProperty, error) {
-	a, err := s.store.MetadefAssociation(ctx, n.ID, resourceType)
+	a, err := s.store.MetadefAssociations().Named(ctx, n.ID, resourceType)
 	if errors.Is(err, db.ErrNoRow) {
 		if _, err := s.store.MetadefResourceType(ctx, resourceType); errors.Is(err, db.ErrNoRow) {
 			return glance.MetadefProperty{}, fault.NotFound("The metadata definition resource-type with name=%s, was not found.", resourceType)
@@ -59,7 +59,7 @@ func (s *Service) CreateMetadefProperty(ctx context.Context, n glance.MetadefNam
 	if err := checkName("property", p.Name); err != nil {
 		return p, err
 	}
-	if err := propertyKind.fault(s.store.InsertMetadefProperty(ctx, p), n, p.Name, propertyKind.exists); err != nil {
+	if err := propertyKind.fault(s.store.MetadefProperties().Insert(ctx, n.ID, p), n, p.Name, propertyKind.exists); err != nil {
 		return p, err
 	}
 	s.notify(ctx, "metadef_property.create", metadefEvent(n, p.Name, p.Name, map[string]any{"type": p.Type.Type, "title": p.Type.Title}))
@@ -72,7 +72,7 @@ func (s *Service) UpdateMetadefProperty(ctx context.Context, n glance.MetadefNam
 	if err := checkName("property", p.Name); err != nil {
 		return p, err
 	}
-	if err := propertyKind.fault(s.store.UpdateMetadefProperty(ctx, p), n, p.Name, propertyKind.renamed); err != nil {
+	if err := propertyKind.fault(s.store.MetadefProperties().Update(ctx, p), n, p.Name, propertyKind.renamed); err != nil {
 		return p, err
 	}
 	s.notify(ctx, "metadef_property.update", metadefEvent(n, p.Name, was.Name, map[string]any{"type": p.Type.Type, "title": p.Type.Title}))
@@ -84,5 +84,5 @@ func (s *Service) DeleteMetadefProperty(ctx context.Context, n glance.MetadefNam
 	if _, err := s.MetadefProperty(ctx, n, name); err != nil {
 		return err
 	}
-	return s.remove(ctx, propertyKind, n, name, s.store.DeleteMetadefProperty)
+	return s.remove(ctx, propertyKind, n, name, s.store.MetadefProperties().Delete)
 }

@@ -25,7 +25,7 @@ func (s *Service) MetadefAssociations(ctx context.Context, ns ...glance.MetadefN
 	for i, n := range ns {
 		ids[i] = n.ID
 	}
-	found, err := s.store.MetadefAssociations(ctx, ids...)
+	found, err := s.store.MetadefAssociationsIn(ctx, ids...)
 	of := map[int64][]glance.MetadefAssociation{}
 	for _, a := range found {
 		of[a.NamespaceID] = append(of[a.NamespaceID], a)
@@ -51,8 +51,8 @@ func (s *Service) CreateMetadefAssociation(ctx context.Context, n glance.Metadef
 
 // DeleteMetadefAssociation ends an association of a namespace that is not protected.
 func (s *Service) DeleteMetadefAssociation(ctx context.Context, n glance.MetadefNamespace, name string) error {
-	if _, err := s.store.MetadefAssociation(ctx, n.ID, name); err != nil {
+	if _, err := s.store.MetadefAssociations().Named(ctx, n.ID, name); err != nil {
 		return associationKind.absent(err, name)
 	}
-	return s.remove(ctx, associationKind, n, name, s.store.DeleteMetadefAssociation)
+	return s.remove(ctx, associationKind, n, name, s.store.MetadefAssociations().Delete)
 }

@@ -22,7 +22,7 @@ var tagKind = metadefKind{
 
 // MetadefTags is a page of the tags of a namespace. Its marker is a name.
 func (s *Service) MetadefTags(ctx context.Context, n glance.MetadefNamespace, p db.Page) ([]glance.MetadefTag, error) {
-	found, err := s.store.MetadefTags(ctx, n.ID, p)
+	found, err := s.store.MetadefTagPage(ctx, n.ID, p)
 	if errors.Is(err, db.ErrNoMarker) {
 		return nil, fault.NotFound(tagKind.missing, p.Marker)
 	}
@@ -31,7 +31,7 @@ func (s *Service) MetadefTags(ctx context.Context, n glance.MetadefNamespace, p 
 
 // MetadefTag is a tag of a namespace.
 func (s *Service) MetadefTag(ctx context.Context, n glance.MetadefNamespace, name string) (glance.MetadefTag, error) {
-	t, err := s.store.MetadefTag(ctx, n.ID, name)
+	t, err := s.store.MetadefTags().Named(ctx, n.ID, name)
 	return t, tagKind.absent(err, name)
 }
 
@@ -68,7 +68,7 @@ func (s *Service) CreateMetadefTags(ctx context.Context, n glance.MetadefNamespa
 func (s *Service) taken(ctx context.Context, err error, n glance.MetadefNamespace, tags []glance.MetadefTag) string {
 	if errors.Is(err, db.ErrDuplicate) {
 		for _, t := range tags {
-			if _, err := s.store.MetadefTag(ctx, n.ID, t.Name); err == nil {
+			if _, err := s.store.MetadefTags().Named(ctx, n.ID, t.Name); err == nil {
 				return t.Name
 			}
 		}
@@ -83,7 +83,7 @@ func (s *Service) RenameMetadefTag(ctx context.Context, n glance.MetadefNamespac
 	if err := checkName("tag", name); err != nil {
 		return t, err
 	}
-	if err := tagKind.fault(s.store.UpdateMetadefTag(ctx, t), n, name, tagKind.renamed); err != nil {
+	if err := tagKind.fault(s.store.MetadefTags().Update(ctx, t), n, name, tagKind.renamed); err != nil {
 		return t, err
 	}
 	s.notify(ctx, "metadef_tag.update", metadefEvent(n, name, old, tagEvent(t)))
@@ -95,7 +95,7 @@ func (s *Service) DeleteMetadefTag(ctx context.Context, n glance.MetadefNamespac
 	if _, err := s.MetadefTag(ctx, n, name); err != nil {
 		return err
 	}
-	return s.remove(ctx, tagKind, n, name, s.store.DeleteMetadefTag)
+	return s.remove(ctx, tagKind, n, name, s.store.MetadefTags().Delete)
 }
 
 func tagEvent(t glance.MetadefTag) map[string]any {

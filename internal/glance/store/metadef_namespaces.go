@@ -73,16 +73,16 @@ func insertContent(ctx context.Context, tx *db.Tx, id int64, c glance.MetadefCon
 
 // MetadefContent is all that is in a namespace.
 func (s *Store) MetadefContent(ctx context.Context, id int64) (c glance.MetadefContent, err error) {
-	if c.Objects, err = s.MetadefObjects(ctx, id); err != nil {
+	if c.Objects, err = s.MetadefObjects().In(ctx, id); err != nil {
 		return c, err
 	}
-	if c.Properties, err = s.MetadefProperties(ctx, id); err != nil {
+	if c.Properties, err = s.MetadefProperties().In(ctx, id); err != nil {
 		return c, err
 	}
-	if c.Associations, err = s.MetadefAssociations(ctx, id); err != nil {
+	if c.Associations, err = s.MetadefAssociations().In(ctx, id); err != nil {
 		return c, err
 	}
-	c.Tags, err = s.MetadefTags(ctx, id, db.Page{Sort: []db.Sort{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}})
+	c.Tags, err = s.MetadefTagPage(ctx, id, db.Page{Sort: []db.Sort{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}})
 	return c, err
 }
 
@@ -115,12 +115,6 @@ func (s *Store) DeleteMetadefNamespace(ctx context.Context, id int64) error {
 		}
 		return nil
 	})
-}
-
-// clearNamespace deletes everything of a kind in a namespace.
-func (s *Store) clearNamespace(ctx context.Context, table string, id int64) error {
-	_, err := db.Exec(ctx, s.db, "DELETE FROM "+table+" WHERE namespace_id = ?", id)
-	return err
 }
 
 // ClearMetadefs deletes every namespace and resource type.

@@ -22,14 +22,14 @@ func (s *Store) MetadefResourceType(ctx context.Context, name string) (glance.Me
 	return db.One(ctx, s.db, resourceTypes.Select("name = ?", name))
 }
 
-// MetadefAssociations lists the associations of namespaces, the first one first.
-func (s *Store) MetadefAssociations(ctx context.Context, namespaces ...int64) ([]glance.MetadefAssociation, error) {
-	return db.All(ctx, s.db, associations.Select("").In("namespace_id", namespaces).OrderBy("id"))
+// MetadefAssociations are the associations of namespaces with resource types.
+func (s *Store) MetadefAssociations() MetadefRows[glance.MetadefAssociation] {
+	return MetadefRows[glance.MetadefAssociation]{s, associations}
 }
 
-// MetadefAssociation is the association of a namespace with a resource type, or db.ErrNoRow.
-func (s *Store) MetadefAssociation(ctx context.Context, namespace int64, name string) (glance.MetadefAssociation, error) {
-	return db.One(ctx, s.db, associations.Select("namespace_id = ?", namespace).Where("name = ?", name))
+// MetadefAssociationsIn lists the associations of namespaces, the first one first.
+func (s *Store) MetadefAssociationsIn(ctx context.Context, namespaces ...int64) ([]glance.MetadefAssociation, error) {
+	return db.All(ctx, s.db, associations.Select("").In("namespace_id", namespaces).OrderBy("id"))
 }
 
 // InsertMetadefAssociation writes a new association, and its resource type if
@@ -50,9 +50,4 @@ func insertTypes(ctx context.Context, tx *db.Tx, as []glance.MetadefAssociation)
 		types[i] = glance.MetadefResourceType{Name: a.Name, CreatedAt: a.CreatedAt, UpdatedAt: a.UpdatedAt}
 	}
 	return resourceTypes.InsertMissing(ctx, tx, types...)
-}
-
-// DeleteMetadefAssociation ends an association; db.ErrNoRow if there is none.
-func (s *Store) DeleteMetadefAssociation(ctx context.Context, namespace int64, name string) error {
-	return found(db.Exec(ctx, s.db, "DELETE FROM metadef_associations WHERE namespace_id = ? AND name = ?", namespace, name))
 }

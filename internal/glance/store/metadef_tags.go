@@ -9,14 +9,14 @@ import (
 
 var metadefTags = db.Table[glance.MetadefTag]("metadef_tags")
 
-// MetadefTags is one page of the tags of a namespace; its marker is a name.
-func (s *Store) MetadefTags(ctx context.Context, namespace int64, p db.Page) ([]glance.MetadefTag, error) {
-	return db.All(ctx, s.db, metadefTags.Select("namespace_id = ?", namespace).Page(p).MarkBy("name"))
+// MetadefTags are the tags of namespaces.
+func (s *Store) MetadefTags() MetadefRows[glance.MetadefTag] {
+	return MetadefRows[glance.MetadefTag]{s, metadefTags}
 }
 
-// MetadefTag is a tag of a namespace, or db.ErrNoRow.
-func (s *Store) MetadefTag(ctx context.Context, namespace int64, name string) (glance.MetadefTag, error) {
-	return db.One(ctx, s.db, metadefTags.Select("namespace_id = ?", namespace).Where("name = ?", name))
+// MetadefTagPage is one page of the tags of a namespace; its marker is a name.
+func (s *Store) MetadefTagPage(ctx context.Context, namespace int64, p db.Page) ([]glance.MetadefTag, error) {
+	return db.All(ctx, s.db, metadefTags.Select("namespace_id = ?", namespace).Page(p).MarkBy("name"))
 }
 
 // InsertMetadefTags writes new tags, in place of those that are there if
@@ -31,20 +31,4 @@ func (s *Store) InsertMetadefTags(ctx context.Context, namespace int64, replace 
 		}
 		return metadefTags.Insert(ctx, tx, tags...)
 	})
-}
-
-// UpdateMetadefTag writes a tag; db.ErrDuplicate if its new name is taken,
-// db.ErrNoRow if it is gone.
-func (s *Store) UpdateMetadefTag(ctx context.Context, t glance.MetadefTag) error {
-	return found(metadefTags.Update(ctx, s.db, t))
-}
-
-// DeleteMetadefTag deletes a tag; db.ErrNoRow if there is none.
-func (s *Store) DeleteMetadefTag(ctx context.Context, namespace int64, name string) error {
-	return found(db.Exec(ctx, s.db, "DELETE FROM metadef_tags WHERE namespace_id = ? AND name = ?", namespace, name))
-}
-
-// ClearMetadefTags deletes all tags of a namespace.
-func (s *Store) ClearMetadefTags(ctx context.Context, namespace int64) error {
-	return s.clearNamespace(ctx, "metadef_tags", namespace)
 }

@@ -75,7 +75,7 @@ func TestMetadefs(t *testing.T) {
 			t.Errorf("left: %+v, %v", got, err)
 		}
 		for name, err := range map[string]error{"delete": s.DeleteMetadefNamespace(ctx, ids[0]),
-			"object": s.InsertMetadefObject(ctx, glance.MetadefObject{NamespaceID: ids[0], Name: "late", CreatedAt: now})} {
+			"object": s.MetadefObjects().Insert(ctx, ids[0], glance.MetadefObject{NamespaceID: ids[0], Name: "late", CreatedAt: now})} {
 			if !errors.Is(err, db.ErrNoRow) {
 				t.Errorf("%s: %v", name, err)
 			}
