@@ -209,9 +209,5 @@ func (s *Service) DeleteApplicationCredential(ctx context.Context, id string) er
 	if err := unrestricted(t, "application credentials."); err != nil {
 		return err
 	}
-	err = s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, "application_credential", deleted, id)
-		return tx.DeleteApplicationCredential(ctx, id)
-	})
-	return missing(err, "Application Credential", id)
+	return s.remove(ctx, "application_credential", "Application Credential", id, (*store.Tx).DeleteApplicationCredential)
 }

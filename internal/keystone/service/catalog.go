@@ -182,11 +182,7 @@ func (s *Service) UpdateService(ctx context.Context, id string, a keystone.Attri
 
 // DeleteService removes a service with its endpoints.
 func (s *Service) DeleteService(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, "service", deleted, id)
-		return tx.DeleteService(ctx, id)
-	})
-	return missing(err, "service", id)
+	return s.remove(ctx, "service", "service", id, (*store.Tx).DeleteService)
 }
 
 // Endpoint is an endpoint, or 404.
@@ -285,11 +281,7 @@ func (s *Service) UpdateEndpoint(ctx context.Context, id string, a keystone.Attr
 
 // DeleteEndpoint removes an endpoint.
 func (s *Service) DeleteEndpoint(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, "endpoint", deleted, id)
-		return tx.DeleteEndpoint(ctx, id)
-	})
-	return missing(err, "endpoint", id)
+	return s.remove(ctx, "endpoint", "endpoint", id, (*store.Tx).DeleteEndpoint)
 }
 
 // CatalogEntry is a service with the addresses that one caller may use.

@@ -232,11 +232,7 @@ func sameBinding(was, now keystone.Credential) error {
 
 // DeleteCredential removes a credential.
 func (s *Service) DeleteCredential(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, "credential", deleted, id)
-		return tx.DeleteCredential(ctx, id)
-	})
-	return missing(err, "credential", id)
+	return s.remove(ctx, "credential", "credential", id, (*store.Tx).DeleteCredential)
 }
 
 // MigrateCredentials seals with the primary key what another one has sealed,

@@ -78,11 +78,7 @@ func (s *Service) UpdateEndpointGroup(ctx context.Context, id string, a keystone
 
 // DeleteEndpointGroup removes an endpoint group.
 func (s *Service) DeleteEndpointGroup(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, endpointGroupResource, deleted, id)
-		return tx.DeleteEndpointGroup(ctx, id)
-	})
-	return missing(err, "Endpoint Group", id)
+	return s.remove(ctx, endpointGroupResource, "Endpoint Group", id, (*store.Tx).DeleteEndpointGroup)
 }
 
 // EndpointsOfGroup lists the endpoints that are in a group.
@@ -116,11 +112,7 @@ func (s *Service) ProjectsOfEndpointGroup(ctx context.Context, id string) ([]key
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, row := range rows {
-		ids = append(ids, row.ProjectID)
-	}
-	return s.store.ProjectsByID(ctx, ids)
+	return s.store.ProjectsByID(ctx, column(rows, func(r keystone.ProjectEndpointGroup) string { return r.ProjectID }))
 }
 
 // CheckEndpointGroup is 404 unless a project may see an endpoint group.
@@ -196,11 +188,7 @@ func (s *Service) ProjectsOfEndpoint(ctx context.Context, endpointID string) ([]
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, row := range rows {
-		ids = append(ids, row.ProjectID)
-	}
-	return s.store.ProjectsByID(ctx, ids)
+	return s.store.ProjectsByID(ctx, column(rows, func(r keystone.ProjectEndpoint) string { return r.ProjectID }))
 }
 
 // CheckProjectEndpoint is 404 unless a project is allowed in person to see an endpoint.

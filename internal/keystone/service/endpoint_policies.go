@@ -59,11 +59,7 @@ func (s *Service) UpdatePolicy(ctx context.Context, id string, a keystone.Attrib
 
 // DeletePolicy removes a policy; no endpoint goes by it any more.
 func (s *Service) DeletePolicy(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, "policy", deleted, id)
-		return tx.DeletePolicy(ctx, id)
-	})
-	return missing(err, "policy", id)
+	return s.remove(ctx, "policy", "policy", id, (*store.Tx).DeletePolicy)
 }
 
 // policyAssociationResource is what events call it; they name the policy.

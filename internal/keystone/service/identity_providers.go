@@ -120,11 +120,7 @@ func (s *Service) UpdateIdentityProvider(ctx context.Context, id string, a keyst
 // DeleteIdentityProvider removes an identity provider with its protocols and
 // the users who came by it. Its domain stays.
 func (s *Service) DeleteIdentityProvider(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, identityProviderResource, deleted, id)
-		return tx.DeleteIdentityProvider(ctx, id)
-	})
-	return missing(err, "Identity Provider", id)
+	return s.remove(ctx, identityProviderResource, "Identity Provider", id, (*store.Tx).DeleteIdentityProvider)
 }
 
 // Protocol is a protocol of an identity provider, or 404.

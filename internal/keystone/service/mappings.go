@@ -69,9 +69,5 @@ func mappingOf(id string, a keystone.Attributes) (keystone.Mapping, error) {
 
 // DeleteMapping removes a mapping. Protocols that use it cannot authenticate any more.
 func (s *Service) DeleteMapping(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, mappingResource, deleted, id)
-		return tx.DeleteMapping(ctx, id)
-	})
-	return missing(err, "mapping", id)
+	return s.remove(ctx, mappingResource, "mapping", id, (*store.Tx).DeleteMapping)
 }

@@ -223,6 +223,15 @@ func change[T any](ctx context.Context, s *Service, fn func(ctx context.Context,
 	return v, err
 }
 
+// remove deletes what events call resource and the client what, or is 404.
+func (s *Service) remove(ctx context.Context, resource, what, id string, del func(tx *store.Tx, ctx context.Context, id string) error) error {
+	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
+		s.notify(ctx, tx, resource, deleted, id)
+		return del(tx, ctx, id)
+	})
+	return missing(err, what, id)
+}
+
 // missing turns ErrNoRow into the original's 404.
 func missing(err error, what, id string) error {
 	if errors.Is(err, db.ErrNoRow) {

@@ -58,9 +58,5 @@ func (s *Service) UpdateServiceProvider(ctx context.Context, id string, a keysto
 
 // DeleteServiceProvider removes a service provider.
 func (s *Service) DeleteServiceProvider(ctx context.Context, id string) error {
-	err := s.store.Tx(ctx, func(ctx context.Context, tx *store.Tx) error {
-		s.notify(ctx, tx, serviceProviderResource, deleted, id)
-		return tx.DeleteServiceProvider(ctx, id)
-	})
-	return missing(err, "Service Provider", id)
+	return s.remove(ctx, serviceProviderResource, "Service Provider", id, (*store.Tx).DeleteServiceProvider)
 }
