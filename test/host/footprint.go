@@ -111,7 +111,7 @@ func rowsOf(file string, out *[]string) error {
 		return err
 	}
 	defer db.Close()
-	tables, err := texts(db, "SELECT name FROM sqlite_master WHERE type = 'table'")
+	tables, err := Texts(db, "SELECT name FROM sqlite_master WHERE type = 'table'")
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func rowsOf(file string, out *[]string) error {
 		if slices.Contains(history, table) {
 			continue
 		}
-		columns, err := texts(db, "SELECT name FROM pragma_table_info('"+table+"')")
+		columns, err := Texts(db, "SELECT name FROM pragma_table_info('"+table+"')")
 		if err != nil {
 			return err
 		}
@@ -140,7 +140,8 @@ func rowsOf(file string, out *[]string) error {
 	return nil
 }
 
-func texts(db *sql.DB, query string) (out []string, err error) {
+// Texts is the one column that a query gives.
+func Texts(db *sql.DB, query string) (out []string, err error) {
 	rows, err := db.Query(query)
 	if err != nil {
 		return nil, err
