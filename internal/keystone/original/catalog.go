@@ -7,80 +7,52 @@ import (
 	"nacre/internal/keystone"
 )
 
-func (r *reader) catalog(ctx context.Context) error {
-	if err := r.regions(ctx); err != nil {
+func (r *reader) catalog(ctx context.Context) (err error) {
+	type region struct {
+		row
+		Description string  `bun:"description"`
+		ParentID    *string `bun:"parent_region_id"`
+	}
+	if r.out.Regions, err = taken(ctx, r, "region", `SELECT id, description, parent_region_id, extra FROM region ORDER BY id`,
+		func(v region, more map[string]any) keystone.Region {
+			return keystone.Region{ID: v.ID, Description: v.Description, ParentID: text(v.ParentID), Extra: more}
+		}); err != nil {
 		return err
 	}
 	type service struct {
-		ID      string  `bun:"id"`
-		Type    string  `bun:"type"`
-		Enabled bool    `bun:"enabled"`
-		Extra   *string `bun:"extra"`
+		row
+		Type    string `bun:"type"`
+		Enabled bool   `bun:"enabled"`
 	}
-	services, err := rows[service](ctx, r, "service", `SELECT id, COALESCE(type, '') AS type, enabled, extra FROM service ORDER BY id`)
-	if err != nil {
+	if r.out.Services, err = taken(ctx, r, "service", `SELECT id, COALESCE(type, '') AS type, enabled, extra FROM service ORDER BY id`,
+		func(s service, more map[string]any) keystone.Service {
+			return keystone.Service{ID: s.ID, Type: s.Type, Enabled: s.Enabled, Extra: more}
+		}); err != nil {
 		return err
 	}
-	for _, s := range services {
-		more, err := extra("service", s.ID, s.Extra)
-		if err != nil {
-			return err
-		}
-		r.out.Services = append(r.out.Services, keystone.Service{ID: s.ID, Type: s.Type, Enabled: s.Enabled, Extra: more})
-	}
 	type endpoint struct {
-		ID        string  `bun:"id"`
+		row
 		ServiceID string  `bun:"service_id"`
 		Interface string  `bun:"interface"`
 		RegionID  *string `bun:"region_id"`
 		URL       string  `bun:"url"`
 		Enabled   bool    `bun:"enabled"`
-		Extra     *string `bun:"extra"`
 	}
-	endpoints, err := rows[endpoint](ctx, r, "endpoint", `SELECT id, service_id, interface, region_id, url, enabled, extra FROM endpoint ORDER BY id`)
-	if err != nil {
-		return err
-	}
-	for _, e := range endpoints {
-		more, err := extra("endpoint", e.ID, e.Extra)
-		if err != nil {
-			return err
-		}
-		r.out.Endpoints = append(r.out.Endpoints, keystone.Endpoint{ID: e.ID, ServiceID: e.ServiceID, Interface: e.Interface, RegionID: text(e.RegionID),
-			URL: e.URL, Enabled: e.Enabled, Extra: more})
-	}
-	return nil
-}
-
-func (r *reader) regions(ctx context.Context) error {
-	type row struct {
-		ID          string  `bun:"id"`
-		Description string  `bun:"description"`
-		ParentID    *string `bun:"parent_region_id"`
-		Extra       *string `bun:"extra"`
-	}
-	found, err := rows[row](ctx, r, "region", `SELECT id, description, parent_region_id, extra FROM region ORDER BY id`)
-	if err != nil {
-		return err
-	}
-	for _, v := range found {
-		more, err := extra("region", v.ID, v.Extra)
-		if err != nil {
-			return err
-		}
-		r.out.Regions = append(r.out.Regions, keystone.Region{ID: v.ID, Description: v.Description, ParentID: text(v.ParentID), Extra: more})
-	}
-	return nil
+	r.out.Endpoints, err = taken(ctx, r, "endpoint", `SELECT id, service_id, interface, region_id, url, enabled, extra FROM endpoint ORDER BY id`,
+		func(e endpoint, more map[string]any) keystone.Endpoint {
+			return keystone.Endpoint{ID: e.ID, ServiceID: e.ServiceID, Interface: e.Interface, RegionID: text(e.RegionID), URL: e.URL, Enabled: e.Enabled, Extra: more}
+		})
+	return err
 }
 
 func (r *reader) endpointFilters(ctx context.Context) error {
-	type row struct {
+	type group struct {
 		ID          string  `bun:"id"`
 		Name        string  `bun:"name"`
 		Description *string `bun:"description"`
 		Filters     *string `bun:"filters"`
 	}
-	found, err := rows[row](ctx, r, "endpoint_group", `SELECT id, name, description, filters FROM endpoint_group ORDER BY id`)
+	found, err := rows[group](ctx, r, "endpoint_group", `SELECT id, name, description, filters FROM endpoint_group ORDER BY id`)
 	if err != nil {
 		return err
 	}
@@ -98,23 +70,17 @@ func (r *reader) endpointFilters(ctx context.Context) error {
 	return err
 }
 
-func (r *reader) policies(ctx context.Context) error {
-	type row struct {
-		ID    string  `bun:"id"`
-		Type  string  `bun:"type"`
-		Blob  string  `bun:"content"` // JSON, of a string mostly
-		Extra *string `bun:"extra"`
+func (r *reader) policies(ctx context.Context) (err error) {
+	type policy struct {
+		row
+		Type string `bun:"type"`
+		Blob string `bun:"content"` // JSON, of a string mostly
 	}
-	found, err := rows[row](ctx, r, "policy", `SELECT id, type, "blob" AS content, extra FROM policy ORDER BY id`)
-	if err != nil {
+	if r.out.Policies, err = taken(ctx, r, "policy", `SELECT id, type, "blob" AS content, extra FROM policy ORDER BY id`,
+		func(p policy, more map[string]any) keystone.Policy {
+			return keystone.Policy{ID: p.ID, Type: p.Type, Blob: unwrapped(p.Blob), Extra: more}
+		}); err != nil {
 		return err
-	}
-	for _, p := range found {
-		more, err := extra("policy", p.ID, p.Extra)
-		if err != nil {
-			return err
-		}
-		r.out.Policies = append(r.out.Policies, keystone.Policy{ID: p.ID, Type: p.Type, Blob: unwrapped(p.Blob), Extra: more})
 	}
 	r.out.PolicyAssociations, err = rows[keystone.PolicyAssociation](ctx, r, "policy_association", `SELECT COALESCE(endpoint_id, '') AS endpoint_id,
 		COALESCE(service_id, '') AS service_id, COALESCE(region_id, '') AS region_id, policy_id FROM policy_association`)

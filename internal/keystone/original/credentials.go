@@ -10,29 +10,20 @@ import (
 )
 
 // credentials are read sealed, as they lie there: the keys come along.
-func (r *reader) credentials(ctx context.Context) error {
-	type row struct {
-		ID        string  `bun:"id"`
+func (r *reader) credentials(ctx context.Context) (err error) {
+	type credential struct {
+		row
 		UserID    string  `bun:"user_id"`
 		ProjectID *string `bun:"project_id"`
 		Type      string  `bun:"type"`
-		Extra     *string `bun:"extra"`
 		KeyHash   string  `bun:"key_hash"`
 		Sealed    string  `bun:"encrypted_blob"`
 	}
-	found, err := rows[row](ctx, r, "credential", `SELECT id, user_id, project_id, type, extra, key_hash, encrypted_blob FROM credential ORDER BY id`)
-	if err != nil {
-		return err
-	}
-	for _, c := range found {
-		more, err := extra("credential", c.ID, c.Extra)
-		if err != nil {
-			return err
-		}
-		r.out.Credentials = append(r.out.Credentials, keystone.Credential{ID: c.ID, UserID: c.UserID, ProjectID: text(c.ProjectID), Type: c.Type,
-			Sealed: c.Sealed, KeyHash: c.KeyHash, Extra: more})
-	}
-	return nil
+	r.out.Credentials, err = taken(ctx, r, "credential", `SELECT id, user_id, project_id, type, extra, key_hash, encrypted_blob FROM credential ORDER BY id`,
+		func(c credential, more map[string]any) keystone.Credential {
+			return keystone.Credential{ID: c.ID, UserID: c.UserID, ProjectID: text(c.ProjectID), Type: c.Type, Sealed: c.Sealed, KeyHash: c.KeyHash, Extra: more}
+		})
+	return err
 }
 
 // ofParent is a thing that belongs to another.
@@ -145,23 +136,17 @@ func (r *reader) trusts(ctx context.Context) error {
 }
 
 // oauth reads consumers and their tokens of OAuth 1.0a.
-func (r *reader) oauth(ctx context.Context) error {
+func (r *reader) oauth(ctx context.Context) (err error) {
 	type consumer struct {
-		ID          string  `bun:"id"`
+		row
 		Description *string `bun:"description"`
 		Secret      string  `bun:"secret"`
-		Extra       *string `bun:"extra"`
 	}
-	consumers, err := rows[consumer](ctx, r, "consumer", `SELECT id, description, secret, extra FROM consumer ORDER BY id`)
-	if err != nil {
+	if r.out.Consumers, err = taken(ctx, r, "consumer", `SELECT id, description, secret, extra FROM consumer ORDER BY id`,
+		func(c consumer, more map[string]any) keystone.Consumer {
+			return keystone.Consumer{ID: c.ID, Description: c.Description, Secret: c.Secret, Extra: more}
+		}); err != nil {
 		return err
-	}
-	for _, c := range consumers {
-		more, err := extra("consumer", c.ID, c.Extra)
-		if err != nil {
-			return err
-		}
-		r.out.Consumers = append(r.out.Consumers, keystone.Consumer{ID: c.ID, Description: c.Description, Secret: c.Secret, Extra: more})
 	}
 	type token struct {
 		ID       string  `bun:"id"`

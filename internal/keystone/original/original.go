@@ -125,6 +125,27 @@ func rows[T any](ctx context.Context, r *reader, table, text string) ([]T, error
 	return found, nil
 }
 
+// row is what most rows have: an ID, and attributes without a column of their own.
+type row struct {
+	ID    string  `bun:"id"`
+	Extra *string `bun:"extra"`
+}
+
+func (r row) itself() row { return r }
+
+// taken reads a statement's rows, of which each is one of ours.
+func taken[R interface{ itself() row }, T any](ctx context.Context, r *reader, table, text string, as func(found R, extra map[string]any) T) (out []T, err error) {
+	found, err := rows[R](ctx, r, table, text)
+	for _, one := range found {
+		more, err := extra(table, one.itself().ID, one.itself().Extra)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, as(one, more))
+	}
+	return out, err
+}
+
 // object reads a column of JSON, which may be NULL; numbers stay as they were written.
 func object(text *string) (map[string]any, error) {
 	out := keystone.Attributes{}
@@ -135,7 +156,7 @@ func object(text *string) (map[string]any, error) {
 	return out, err
 }
 
-// extra is object of a row's column extra, without attributes that are null.
+// extra is object of a row's column extra; an error names the row.
 func extra(table, id string, text *string) (map[string]any, error) {
 	out, err := object(text)
 	if err != nil {

@@ -13,21 +13,6 @@ const (
 )
 
 func (r *reader) projects(ctx context.Context) error {
-	type row struct {
-		ID          string  `bun:"id"`
-		Name        string  `bun:"name"`
-		Extra       *string `bun:"extra"`
-		Description *string `bun:"description"`
-		Enabled     bool    `bun:"enabled"`
-		DomainID    string  `bun:"domain_id"`
-		ParentID    *string `bun:"parent_id"`
-		IsDomain    bool    `bun:"is_domain"`
-	}
-	found, err := rows[row](ctx, r, "project", `SELECT id, name, extra, description, COALESCE(enabled, FALSE) AS enabled, domain_id, parent_id, is_domain
-		FROM project WHERE id <> '`+rootDomain+`' ORDER BY id`)
-	if err != nil {
-		return err
-	}
 	tags, err := r.tags(ctx)
 	if err != nil {
 		return err
@@ -36,11 +21,17 @@ func (r *reader) projects(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, p := range found {
-		more, err := extra("project", p.ID, p.Extra)
-		if err != nil {
-			return err
-		}
+	type project struct {
+		row
+		Name        string  `bun:"name"`
+		Description *string `bun:"description"`
+		Enabled     bool    `bun:"enabled"`
+		DomainID    string  `bun:"domain_id"`
+		ParentID    *string `bun:"parent_id"`
+		IsDomain    bool    `bun:"is_domain"`
+	}
+	r.out.Projects, err = taken(ctx, r, "project", `SELECT id, name, extra, description, COALESCE(enabled, FALSE) AS enabled, domain_id, parent_id, is_domain
+		FROM project WHERE id <> '`+rootDomain+`' ORDER BY id`, func(p project, more map[string]any) keystone.Project {
 		to := keystone.Project{ID: p.ID, Name: p.Name, DomainID: p.DomainID, ParentID: text(p.ParentID), IsDomain: p.IsDomain, Enabled: p.Enabled,
 			Description: text(p.Description), Tags: tags[p.ID], Options: orEmpty(options[p.ID]), Extra: more}
 		if to.IsDomain {
@@ -49,18 +40,18 @@ func (r *reader) projects(ctx context.Context) error {
 		if to.Tags == nil {
 			to.Tags = []string{}
 		}
-		r.out.Projects = append(r.out.Projects, to)
-	}
-	return nil
+		return to
+	})
+	return err
 }
 
 // tags are those of projects, by ID.
 func (r *reader) tags(ctx context.Context) (map[string][]string, error) {
-	type row struct {
+	type tag struct {
 		ID   string `bun:"project_id"`
 		Name string `bun:"name"`
 	}
-	found, err := rows[row](ctx, r, "project_tag", `SELECT project_id, name FROM project_tag ORDER BY name`)
+	found, err := rows[tag](ctx, r, "project_tag", `SELECT project_id, name FROM project_tag ORDER BY name`)
 	out := map[string][]string{}
 	for _, t := range found {
 		out[t.ID] = append(out[t.ID], t.Name)

@@ -7,31 +7,25 @@ import (
 )
 
 func (r *reader) roles(ctx context.Context) error {
-	type row struct {
-		ID          string  `bun:"id"`
-		Name        string  `bun:"name"`
-		DomainID    string  `bun:"domain_id"`
-		Description *string `bun:"description"`
-		Extra       *string `bun:"extra"`
-	}
-	found, err := rows[row](ctx, r, "role", `SELECT id, name, domain_id, description, extra FROM role ORDER BY id`)
-	if err != nil {
-		return err
-	}
 	options, err := r.optionsOf(ctx, "role")
 	if err != nil {
 		return err
 	}
-	for _, v := range found {
-		more, err := extra("role", v.ID, v.Extra)
-		if err != nil {
-			return err
-		}
-		to := keystone.Role{ID: v.ID, Name: v.Name, DomainID: v.DomainID, Description: v.Description, Options: orEmpty(options[v.ID]), Extra: more}
-		if to.DomainID == nullDomain {
-			to.DomainID = ""
-		}
-		r.out.Roles = append(r.out.Roles, to)
+	type role struct {
+		row
+		Name        string  `bun:"name"`
+		DomainID    string  `bun:"domain_id"`
+		Description *string `bun:"description"`
+	}
+	if r.out.Roles, err = taken(ctx, r, "role", `SELECT id, name, domain_id, description, extra FROM role ORDER BY id`,
+		func(v role, more map[string]any) keystone.Role {
+			to := keystone.Role{ID: v.ID, Name: v.Name, DomainID: v.DomainID, Description: v.Description, Options: orEmpty(options[v.ID]), Extra: more}
+			if to.DomainID == nullDomain {
+				to.DomainID = ""
+			}
+			return to
+		}); err != nil {
+		return err
 	}
 	r.out.Implications, err = rows[keystone.Implication](ctx, r, "implied_role", `SELECT prior_role_id, implied_role_id FROM implied_role`)
 	return err
@@ -45,7 +39,7 @@ var kinds = map[string][2]string{
 }
 
 func (r *reader) assignments(ctx context.Context) error {
-	type row struct {
+	type assignment struct {
 		Type      string `bun:"type"`
 		Actor     string `bun:"actor_id"`
 		Target    string `bun:"target_id"`
@@ -54,7 +48,7 @@ func (r *reader) assignments(ctx context.Context) error {
 	}
 	unknown := 0
 	for _, table := range []string{"assignment", "system_assignment"} {
-		found, err := rows[row](ctx, r, table, `SELECT type, actor_id, target_id, role_id, inherited FROM `+table)
+		found, err := rows[assignment](ctx, r, table, `SELECT type, actor_id, target_id, role_id, inherited FROM `+table)
 		if err != nil {
 			return err
 		}
