@@ -25,6 +25,7 @@ type Env struct {
 	Config    Config
 	Secrets   Secrets
 	Bus       messaging.Bus
+	Events    *messaging.Notifier // nil in nacre admin, which has no bus
 	Clock     clock.Clock
 	Transport *keystoneauth.Transport
 	Metrics   *telemetry.Metrics

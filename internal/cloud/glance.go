@@ -60,10 +60,7 @@ func (e *Env) imageService(st *store.Store, worker string) (*service.Service, er
 		return nil, err
 	}
 	d := service.Deps{Store: st, Backends: stores, Worker: worker, Clock: e.Clock, Config: e.Config.Glance.Config, Staging: staging,
-		Keys: keys, Identity: keystone, Regions: regions(e), Fail: e.failAt("glance")}
-	if e.Bus != nil {
-		d.Events = e.Bus
-	}
+		Events: e.Events.As("image." + e.Config.Host), Keys: keys, Identity: keystone, Regions: regions(e), Fail: e.failAt("glance")}
 	if d.Config.ImageCacheDir != "" {
 		near, err := blob.NewFile(d.Config.ImageCacheDir)
 		if err != nil {

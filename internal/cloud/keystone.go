@@ -18,7 +18,6 @@ import (
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/jws"
-	"nacre/internal/oslo/messaging"
 )
 
 var keystoneEntry = Catalog{Name: "keystone", Type: "identity", Port: 5000, Path: "/v3", Description: "OpenStack Identity"}
@@ -59,10 +58,6 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if err != nil {
 		return identity{}, errors.Join(err, end())
 	}
-	var events *messaging.Notifier
-	if env.Bus != nil { // nacre admin has none
-		events = messaging.NewNotifier("identity."+env.Config.Host, env.Bus, env.Clock)
-	}
 	users, err := env.Config.Keystone.identity()
 	if err != nil {
 		return identity{}, errors.Join(err, end())
@@ -72,7 +67,7 @@ func openIdentity(ctx context.Context, env *Env) (identity, error) {
 	if err != nil {
 		return identity{}, errors.Join(err, end())
 	}
-	svc := service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: events, Identity: users, Template: template,
+	svc := service.New(service.Deps{Store: st, Tokens: tokens, CredentialKeys: secrets, SSO: parties, Events: env.Events.As("identity." + env.Config.Host), Identity: users, Template: template,
 		Receipts: token.NewReceipts(keys, env.Config.AuthMethods), Clock: env.Clock,
 		Config: env.Config.Keystone.apply(service.Config{Expiration: env.Config.TokenExpiry, Methods: env.Config.AuthMethods,
 			PasswordHashRounds: env.Config.PasswordHashRounds})})

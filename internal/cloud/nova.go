@@ -41,7 +41,7 @@ func startNovaAPI(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	session := env.Session("nova")
-	svc := service.New(service.Deps{Store: st, Bus: env.Bus, Clock: env.Clock,
+	svc := service.New(service.Deps{Store: st, Bus: env.Bus, Events: env.Events, Clock: env.Clock,
 		Images: peers.NewGlance(session), Networks: peers.NewNeutron(session), Claims: peers.NewPlacement(session), Projects: peers.NewKeystone(session),
 		Config: service.Config{NoVNCURL: env.URL(novncPort) + "/vnc_lite.html"}, Owner: "nova-conductor@" + env.Config.Host, Host: env.Config.Host, Fail: env.failAt("nova")})
 	if err := svc.EnsureDefaults(ctx); err != nil {

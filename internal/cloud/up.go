@@ -112,6 +112,7 @@ func (c *Cloud) open(cfg Config) error {
 	c.First = first
 	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(nil),
 		Metrics: telemetry.NewMetrics(), Ops: http.NewServeMux(), fail: killAt(cfg.FailPoint)}
+	c.Env.Events = messaging.NewNotifier(bus, clock.System, c.Env.Metrics.EventDropped)
 	c.Env.tokens = tokensOf{c.Env}
 	if cfg.Authtoken.AuthURL != "" {
 		c.Env.tokens = keystoneauth.NewValidator(c.Env.elsewhere(), cfg.Authtoken.TokenCacheTime)
@@ -305,6 +306,7 @@ func (c *Cloud) Stop(ctx context.Context) error {
 		errs = append(errs, c.traces(ctx))
 	}
 	if c.Env != nil {
+		c.Env.Events.Close(ctx)
 		c.Env.Bus.Close()
 	}
 	if c.lock != nil {

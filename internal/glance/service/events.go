@@ -2,30 +2,16 @@ package service
 
 import (
 	"context"
-	"encoding/json"
-	"log/slog"
 
 	"nacre/internal/glance"
-	"nacre/internal/oslo/messaging"
-	"nacre/internal/oslo/uuid"
 )
 
-// notify tells whoever listens. A lost event loses no state.
+// notify tells whoever listens of what is in the database.
 func (s *Service) notify(ctx context.Context, event string, of any) {
-	if s.events == nil {
-		return
-	}
 	if img, ok := of.(glance.Image); ok {
 		of = imageEvent(img)
 	}
-	payload, err := json.Marshal(of)
-	if err == nil {
-		err = s.events.Notify(ctx, messaging.Event{MessageID: uuid.New(), PublisherID: "image." + s.worker, Type: event,
-			Priority: "INFO", Timestamp: s.clock.Now(), Payload: payload})
-	}
-	if err != nil {
-		slog.WarnContext(ctx, "event not published", "event", event, "error", err)
-	}
+	s.events.Publish(ctx, event, of)
 }
 
 func imageEvent(img glance.Image) map[string]any {

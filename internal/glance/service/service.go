@@ -23,18 +23,13 @@ import (
 	"nacre/internal/oslo/messaging"
 )
 
-// Notifier publishes events; a messaging.Bus is one.
-type Notifier interface {
-	Notify(ctx context.Context, e messaging.Event) error
-}
-
 // Deps is what the service needs.
 type Deps struct {
 	Store    *store.Store
 	Backends []Backend // the first is the default
 	Worker   string    // name of this process, the same after a restart, no other's
 	Clock    clock.Clock
-	Events   Notifier // nil: nobody listens
+	Events   *messaging.Notifier // nil: nobody listens
 	Config   Config
 	Cache    *Cache // nil: none
 
@@ -51,7 +46,7 @@ type Service struct {
 	backends []Backend
 	worker   string
 	clock    clock.Clock
-	events   Notifier
+	events   *messaging.Notifier
 	config   Config
 	quota    int64 // bytes of a project's images; 0 is unlimited
 

@@ -22,6 +22,7 @@ import (
 type listener struct {
 	*derived
 	bus    messaging.Bus
+	told   *messaging.Notifier
 	heard  chan messaging.Event
 	all    []messaging.Event
 	vars   map[string]string
@@ -36,13 +37,15 @@ func newListener(t *testing.T, options ...func(*service.Config)) *listener {
 		t.Fatal(err)
 	}
 	t.Cleanup(bus.Close)
-	l := &listener{bus: bus, heard: make(chan messaging.Event, 1000), vars: map[string]string{}, walked: map[string]bool{}}
+	told := messaging.NewNotifier(bus, nil, nil).As("identity.host1")
+	t.Cleanup(func() { told.Close(t.Context()) })
+	l := &listener{bus: bus, told: told, heard: make(chan messaging.Event, 1000), vars: map[string]string{}, walked: map[string]bool{}}
 	stop, err := bus.Listen(func(e messaging.Event) { l.heard <- e })
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(stop)
-	deps := service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Events: messaging.NewNotifier("identity.host1", bus, nil)}
+	deps := service.Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Events: told}
 	deps.SSO, err = sso.New(sso.Config{PublicURL: "http://127.0.0.1:5000/v3", TrustedProxies: []string{proxyAddress}}, nil, t.TempDir(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -61,9 +64,7 @@ func newListener(t *testing.T, options ...func(*service.Config)) *listener {
 func (l *listener) events(t *testing.T) (es []messaging.Event) {
 	t.Helper()
 	const mark = "test.mark" // events come in the order in which they were published
-	if err := l.bus.Notify(t.Context(), messaging.Event{Type: mark}); err != nil {
-		t.Fatal(err)
-	}
+	l.told.Publish(t.Context(), mark, nil)
 	for e := range l.heard {
 		if e.Type == mark {
 			break

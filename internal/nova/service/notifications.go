@@ -2,13 +2,10 @@ package service
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"nacre/internal/nova"
 	"nacre/internal/nova/store"
-	"nacre/internal/oslo/messaging"
-	"nacre/internal/oslo/uuid"
 )
 
 // serverPayload is a notification's view of a server, in the original's words.
@@ -39,21 +36,10 @@ type serverPayload struct {
 // notifyLater tells listeners of an event once tx is committed. Losing it
 // costs nobody state.
 func (s *Service) notifyLater(ctx context.Context, tx *store.Tx, event string, srv nova.Server) {
-	now := s.clock.Now()
-	payload, err := json.Marshal(serverPayload{ServerID: srv.ID, ProjectID: srv.ProjectID, UserID: srv.UserID, Name: srv.Name,
+	payload := serverPayload{ServerID: srv.ID, ProjectID: srv.ProjectID, UserID: srv.UserID, Name: srv.Name,
 		Hostname: srv.Hostname, Host: srv.Host, Node: srv.Node, Zone: srv.Zone, State: string(srv.VMState), NewTask: string(srv.TaskState),
 		FlavorID: srv.Flavor.FlavorID, FlavorName: srv.Flavor.Name, VCPUs: srv.VCPUs, MemoryMB: srv.MemoryMB, RootGB: srv.Flavor.RootGB,
 		EphemeralGB: srv.Flavor.EphemeralGB, DiskGB: srv.Flavor.RootGB + srv.Flavor.EphemeralGB, ImageID: srv.ImageID,
-		CreatedAt: srv.CreatedAt, LaunchedAt: srv.LaunchedAt, DeletedAt: srv.DeletedAt})
-	if err != nil {
-		s.log.ErrorContext(ctx, "notification was not made", "event", event, "error", err)
-		return
-	}
-	tx.AfterCommit(func() {
-		err := s.bus.Notify(context.WithoutCancel(ctx), messaging.Event{MessageID: uuid.New(), PublisherID: "compute." + srv.Host,
-			Type: event, Priority: "INFO", Timestamp: now, Payload: payload})
-		if err != nil {
-			s.log.WarnContext(ctx, "notification was not sent", "event", event, "server", srv.ID, "error", err)
-		}
-	})
+		CreatedAt: srv.CreatedAt, LaunchedAt: srv.LaunchedAt, DeletedAt: srv.DeletedAt}
+	s.events.As("compute."+srv.Host).AfterCommit(ctx, tx, event, func(context.Context) any { return payload })
 }

@@ -126,6 +126,7 @@ func (c Config) Defaults() Config {
 type Deps struct {
 	Store    *store.Store
 	Bus      messaging.Bus
+	Events   *messaging.Notifier // nil: nobody listens
 	Clock    clock.Clock
 	Images   Images
 	Networks Networks
@@ -142,6 +143,7 @@ type Deps struct {
 type Service struct {
 	store    *store.Store
 	bus      messaging.Bus
+	events   *messaging.Notifier
 	clock    clock.Clock
 	images   Images
 	networks Networks
@@ -174,7 +176,7 @@ func New(d Deps) *Service {
 	if d.Clock == nil {
 		d.Clock = clock.System
 	}
-	s := &Service{store: d.Store, bus: d.Bus, clock: d.Clock, images: d.Images, networks: d.Networks, claims: d.Claims, projects: d.Projects,
+	s := &Service{store: d.Store, bus: d.Bus, events: d.Events, clock: d.Clock, images: d.Images, networks: d.Networks, claims: d.Claims, projects: d.Projects,
 		cfg: d.Config.Defaults(), host: d.Host, log: slog.Default().With("service", "nova"), synced: make(chan struct{}, 1)}
 	s.flows = flow.NewEngine(d.Store.DB(), flow.Options{Owner: d.Owner, Clock: d.Clock, Workers: flowWorkers, Fail: d.Fail})
 	s.creates = flow.Register(s.flows, s.createFlow())

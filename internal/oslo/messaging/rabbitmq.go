@@ -336,12 +336,16 @@ func (b *RabbitMQ) Listen(fn func(Event)) (func(), error) {
 	return b.start(c)
 }
 
+// closeWithin is how long a broker may take to say farewell: one that does not
+// read would hold up a stop until its heartbeat is missed.
+const closeWithin = time.Second
+
 // Close implements Bus.
 func (b *RabbitMQ) Close() {
 	b.cancel()
 	b.mu.Lock()
 	conn := b.conn
 	b.mu.Unlock()
-	_ = conn.Close()
+	_ = conn.CloseDeadline(time.Now().Add(closeWithin))
 	b.done.Wait()
 }

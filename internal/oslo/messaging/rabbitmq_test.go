@@ -1,19 +1,109 @@
 package messaging
 
 import (
+	"context"
+	"io"
+	"net"
+	neturl "net/url"
+	"strings"
 	"testing"
 	"time"
 
 	"nacre/internal/oslo/messaging/messagingtest"
 )
 
+// stopReading is a broker's address whose connections, once told to, take no
+// more bytes from a client than sockets hold.
+func stopReading(t *testing.T, url string) (through string, stop func()) {
+	u, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broker, stopped, ended := u.Host, make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(ended); l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			server, err := net.Dial("tcp", broker)
+			if err != nil {
+				client.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(client, server); client.Close() }()
+			go func() {
+				defer server.Close()
+				buf := make([]byte, 4096)
+				for {
+					n, err := client.Read(buf)
+					if err == nil {
+						_, err = server.Write(buf[:n])
+					}
+					if err != nil {
+						return
+					}
+					select {
+					case <-stopped:
+						<-ended
+						return
+					default:
+					}
+				}
+			}()
+		}
+	}()
+	u.Host = l.Addr().String()
+	return u.String(), func() { close(stopped) }
+}
+
+// stuck has a broker that stops reading: whoever tells of events goes on, and so does a stop.
+func stuck(t *testing.T, url string) {
+	through, stop := stopReading(t, url)
+	bus, err := DialRabbitMQ(through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	done := make(chan int)
+	go func() {
+		dropped := 0
+		n := NewNotifier(bus, nil, func() { dropped++ })
+		large := strings.Repeat("x", 1<<20)
+		for range 64 {
+			n.As("p").Publish(t.Context(), "large", large)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		n.Close(ctx)
+		bus.Close()
+		<-n.ended
+		done <- dropped
+	}()
+	select {
+	case dropped := <-done:
+		if dropped == 0 {
+			t.Error("nothing was dropped: the broker has read on")
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("still waiting for the broker")
+	}
+}
+
 func TestRabbitMQ(t *testing.T) {
-	bus, err := DialRabbitMQ(messagingtest.RabbitMQ(t))
+	url := messagingtest.RabbitMQ(t)
+	bus, err := DialRabbitMQ(url)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(bus.Close)
 	suite(t, bus)
+	t.Run("stuck", func(t *testing.T) { stuck(t, url) })
 	t.Run("reconnects", func(t *testing.T) {
 		stop, err := bus.Serve("again", Methods{})
 		if err != nil {

@@ -16,6 +16,7 @@ type Metrics struct {
 	Registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	steps    *prometheus.HistogramVec
+	events   prometheus.Counter
 }
 
 // NewMetrics makes a registry with the Go runtime's and the process's own figures.
@@ -27,8 +28,9 @@ func NewMetrics() *Metrics {
 		steps: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "nacre_flow_step_duration_seconds",
 			Help: "Time of a step of a flow.", Buckets: prometheus.ExponentialBuckets(.001, 4, 8)},
 			[]string{"flow", "step", "result"}),
+		events: prometheus.NewCounter(prometheus.CounterOpts{Name: "nacre_events_dropped_total", Help: "Notifications that the bus did not take."}),
 	}
-	m.Registry.MustRegister(m.requests, m.steps, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.Registry.MustRegister(m.requests, m.steps, m.events, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
@@ -53,6 +55,9 @@ func (m *Metrics) Step(flow, step string, seconds float64, err error) {
 	}
 	m.steps.WithLabelValues(flow, step, result).Observe(seconds)
 }
+
+// EventDropped counts a notification that the bus did not take.
+func (m *Metrics) EventDropped() { m.events.Inc() }
 
 // Handler serves /metrics.
 func (m *Metrics) Handler() http.Handler {
