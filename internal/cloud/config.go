@@ -22,6 +22,7 @@ import (
 type Config struct {
 	StateDir string `yaml:"state_dir"` // everything that must survive a restart
 	Listen   string `yaml:"listen"`    // address of all APIs
+	TLS      TLS    `yaml:"tls"`       // of all APIs
 	Region   string `yaml:"region"`
 	Host     string `yaml:"host"` // this host's name in Nova and Neutron; the machine's when empty
 
@@ -109,6 +110,10 @@ func (c *Config) Check() error {
 	}
 	if net.ParseIP(c.Listen) == nil {
 		errs = append(errs, fmt.Errorf("listen: %q is not an IP address", c.Listen))
+	}
+	errs = append(errs, c.TLS.check(c.Listen))
+	if abs, err := filepath.Abs(c.TLS.CA); err == nil && c.TLS.CA != "" {
+		c.TLS.CA = abs // openrc says it to shells elsewhere
 	}
 	if c.Region == "" || strings.ContainsAny(c.Region, "/ ") {
 		errs = append(errs, fmt.Errorf("region: %q is not a region's name", c.Region))

@@ -25,14 +25,21 @@ func (e *Env) openrc() string {
 	for _, kv := range [][2]string{
 		{"OS_AUTH_URL", e.URL(keystoneEntry.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.Secrets.AdminPassword},
 		{"OS_PROJECT_NAME", "admin"}, {"OS_USER_DOMAIN_NAME", "Default"}, {"OS_PROJECT_DOMAIN_NAME", "Default"},
-		{"OS_REGION_NAME", e.Config.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_IMAGE_API_VERSION", "2"},
+		{"OS_REGION_NAME", e.Config.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_IMAGE_API_VERSION", "2"}, {"OS_CACERT", e.Config.TLS.CA},
 	} {
+		if kv[1] == "" {
+			continue
+		}
 		fmt.Fprintf(&b, "export %s='%s'\n", kv[0], strings.ReplaceAll(kv[1], "'", `'\''`))
 	}
 	return b.String()
 }
 
 func (e *Env) cloudsYAML() string {
+	cacert := ""
+	if file := e.Config.TLS.CA; file != "" {
+		cacert = fmt.Sprintf("    cacert: %q\n", file)
+	}
 	return fmt.Sprintf(`clouds:
   nacre:
     auth:
@@ -45,5 +52,5 @@ func (e *Env) cloudsYAML() string {
     region_name: %s
     identity_api_version: 3
     image_api_version: 2
-`, e.URL(keystoneEntry.Port), e.Secrets.AdminPassword, e.Config.Region)
+%s`, e.URL(keystoneEntry.Port), e.Secrets.AdminPassword, e.Config.Region, cacert)
 }

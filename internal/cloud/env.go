@@ -127,7 +127,13 @@ func (e *Env) session(user, password, project string) *keystoneauth.Session {
 }
 
 // URL is the address of a port of this cloud, without a path.
-func (e *Env) URL(port int) string { return "http://" + e.HostPort(port) }
+func (e *Env) URL(port int) string {
+	scheme := "http://"
+	if e.Config.TLS.Cert != "" {
+		scheme = "https://"
+	}
+	return scheme + e.HostPort(port)
+}
 
 // HostPort is where a service of that classic port listens.
 func (e *Env) HostPort(port int) string {

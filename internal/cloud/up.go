@@ -2,6 +2,7 @@ package cloud
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ type Cloud struct {
 	running []Running
 	servers []*http.Server
 	lock    *os.File
+	tls     *tls.Config                 // of the APIs; nil serves them in the clear
 	traces  func(context.Context) error // sends the last traces
 	cancel  context.CancelFunc
 	work    sync.WaitGroup
@@ -102,6 +104,13 @@ func (c *Cloud) open(cfg Config) error {
 			return err
 		}
 	}
+	if c.tls, err = cfg.TLS.listener(); err != nil {
+		return err
+	}
+	sockets, err := cfg.TLS.sockets()
+	if err != nil {
+		return err
+	}
 	bus, err := openBus(cfg.Bus)
 	if err != nil {
 		return err
@@ -110,7 +119,7 @@ func (c *Cloud) open(cfg Config) error {
 		return fmt.Errorf("state directory: %w", err)
 	}
 	c.First = first
-	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(nil),
+	c.Env = &Env{Config: cfg, Secrets: secrets, Bus: bus, Clock: clock.System, Transport: keystoneauth.NewTransport(sockets),
 		Metrics: telemetry.NewMetrics(), Ops: http.NewServeMux(), fail: killAt(cfg.FailPoint)}
 	c.Env.Events = messaging.NewNotifier(bus, clock.System, c.Env.Metrics.EventDropped)
 	c.Env.tokens = tokensOf{c.Env}
@@ -212,14 +221,17 @@ func (c *Cloud) serve(port int, h http.Handler) error {
 	if !c.Env.Config.Sockets {
 		c.Env.Transport.Serve(addr, h)
 	}
-	return c.listen(addr, h)
+	return c.listen(addr, c.tls, h)
 }
 
-// listen serves h on a TCP address. Bodies have no total timeout: images are large.
-func (c *Cloud) listen(addr string, h http.Handler) error {
+// listen serves h on a TCP address, in the clear without secure. Bodies have no total timeout: images are large.
+func (c *Cloud) listen(addr string, secure *tls.Config, h http.Handler) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
 		return err
+	}
+	if secure != nil {
+		l = tls.NewListener(l, secure)
 	}
 	srv := &http.Server{Handler: h, ReadHeaderTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10}
 	c.servers = append(c.servers, srv)
@@ -236,7 +248,7 @@ func (c *Cloud) listenOps() error {
 	mux := c.Env.Ops
 	mux.Handle("GET /metrics", c.Env.Metrics.Handler())
 	mux.HandleFunc("GET /healthz", c.health)
-	return c.listen(c.Env.Config.OpsListen, mux)
+	return c.listen(c.Env.Config.OpsListen, nil, mux)
 }
 
 // health asks every process that can tell whether it works.

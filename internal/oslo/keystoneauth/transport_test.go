@@ -3,6 +3,7 @@ package keystoneauth
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -32,6 +33,21 @@ func TestDirectCall(t *testing.T) {
 	body, _ := io.ReadAll(res.Body)
 	if res.StatusCode != 201 || string(body) != "done" || res.Header.Get("X-Got") != "POST /a/b?c=d cloud:1 hi" || res.Header.Get("X-Late") != "" {
 		t.Fatalf("%d %q %v", res.StatusCode, body, res.Header)
+	}
+}
+
+// TestDirectScheme: a handler tells addresses by whether the client came by TLS.
+func TestDirectScheme(t *testing.T) {
+	c := client(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = fmt.Fprint(w, r.TLS != nil) }))
+	for url, want := range map[string]string{"http://cloud:1/": "false", "https://cloud:1/": "true"} {
+		res, err := c.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if got, err := io.ReadAll(res.Body); err != nil || string(got) != want {
+			t.Errorf("%s: %s %v", url, got, err)
+		}
 	}
 }
 
