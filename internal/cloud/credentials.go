@@ -22,8 +22,11 @@ func (e *Env) WriteCredentials() (openrc, clouds string, err error) {
 
 func (e *Env) openrc() string {
 	var b strings.Builder
+	if !e.adminKnown {
+		fmt.Fprintf(&b, "# The administrator's password is not known here:\n# %s.\n[ -n \"$OS_PASSWORD\" ] || echo 'export OS_PASSWORD, which is not known here' >&2\n", adminUnknown)
+	}
 	for _, kv := range [][2]string{
-		{"OS_AUTH_URL", e.URL(keystoneEntry.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.Secrets.AdminPassword},
+		{"OS_AUTH_URL", e.URL(keystoneEntry.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.adminPassword()},
 		{"OS_PROJECT_NAME", "admin"}, {"OS_USER_DOMAIN_NAME", "Default"}, {"OS_PROJECT_DOMAIN_NAME", "Default"},
 		{"OS_REGION_NAME", e.Config.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_IMAGE_API_VERSION", "2"}, {"OS_CACERT", e.Config.TLS.CA},
 	} {
@@ -35,7 +38,19 @@ func (e *Env) openrc() string {
 	return b.String()
 }
 
+// adminPassword is "" when it is not known.
+func (e *Env) adminPassword() string {
+	if e.adminKnown {
+		return e.Secrets.AdminPassword
+	}
+	return ""
+}
+
 func (e *Env) cloudsYAML() string {
+	password := "# no password, which is not known here: " + adminUnknown
+	if e.adminKnown {
+		password = fmt.Sprintf("password: %q", e.Secrets.AdminPassword)
+	}
 	cacert := ""
 	if file := e.Config.TLS.CA; file != "" {
 		cacert = fmt.Sprintf("    cacert: %q\n", file)
@@ -45,12 +60,12 @@ func (e *Env) cloudsYAML() string {
     auth:
       auth_url: %s/v3
       username: admin
-      password: %q
+      %s
       project_name: admin
       user_domain_name: Default
       project_domain_name: Default
     region_name: %s
     identity_api_version: 3
     image_api_version: 2
-%s`, e.URL(keystoneEntry.Port), e.Secrets.AdminPassword, e.Config.Region, cacert)
+%s`, e.URL(keystoneEntry.Port), password, e.Config.Region, cacert)
 }

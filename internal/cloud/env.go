@@ -35,7 +35,9 @@ type Env struct {
 	validator atomic.Pointer[validator]
 	issue     func(ctx context.Context, user, project string) (token string, expires time.Time, err error)
 	metadata  atomic.Pointer[http.Handler]
-	fail      func(point string)
+
+	adminKnown bool // Secrets.AdminPassword is the administrator's
+	fail       func(point string)
 }
 
 // validator tells what tokens stand for, also those that have expired a while ago.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"nacre/internal/keystone/token"
 	"nacre/internal/keystone/token/memcached"
 	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/httpapi"
 	"nacre/internal/oslo/jws"
 )
@@ -80,7 +82,11 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 		return Running{}, err
 	}
 	if env.Config.whole() {
-		if err := svc.Bootstrap(ctx, bootstrap(env)); err != nil {
+		err := env.proveAdmin(ctx, svc.Service)
+		if err == nil {
+			err = svc.Bootstrap(ctx, bootstrap(env))
+		}
+		if err != nil {
 			return Running{}, errors.Join(err, svc.close())
 		}
 	}
@@ -91,6 +97,37 @@ func startKeystone(ctx context.Context, env *Env) (Running, error) {
 	env.identify(svc, svc.IssueFor)
 	return run, nil
 }
+
+// proveAdmin finds out whether we have the administrator's password, or are
+// given it now: one who was here before the first start, as after an import,
+// or who has changed it since, has another. It runs before Bootstrap, which
+// gives ours to an administrator who is not there yet.
+func (e *Env) proveAdmin(ctx context.Context, svc *service.Service) error {
+	for _, password := range []string{e.Secrets.AdminPassword, e.Config.AdminPassword} {
+		if password == "" {
+			continue
+		}
+		proof, err := svc.ProvePassword(ctx, "admin", password, e.Secrets.AdminProof)
+		if errors.Is(err, db.ErrNoRow) {
+			e.adminKnown = true
+			return nil
+		} else if err != nil {
+			return err
+		}
+		if e.adminKnown = proof != ""; e.adminKnown {
+			if proof == e.Secrets.AdminProof {
+				return nil
+			}
+			e.Secrets.AdminPassword, e.Secrets.AdminProof = password, proof
+			return e.Secrets.save(e.Config.StateDir)
+		}
+	}
+	slog.WarnContext(ctx, "the administrator's password is not known, openrc is without: "+adminUnknown)
+	return nil
+}
+
+// adminUnknown is what to do then.
+const adminUnknown = "give it to nacre up once as NACRE_ADMIN_PASSWORD; if nobody knows it, stop the cloud and set one by nacre admin keystone bootstrap before"
 
 // identityAPIs makes what is served: version 3, and, if it is wanted, version
 // 2.0 beside it, on the port for administrators, too.

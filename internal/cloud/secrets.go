@@ -14,8 +14,9 @@ import (
 // Secrets are made on the first run and kept in the state directory, mode 0600.
 type Secrets struct {
 	AdminPassword  string            `json:"admin_password"`
-	Services       map[string]string `json:"services"`        // passwords of the service users
-	MetadataSecret string            `json:"metadata_secret"` // signs what the metadata proxy says
+	AdminProof     string            `json:"admin_proof,omitempty"` // that this is the administrator's password; see service.ProvePassword
+	Services       map[string]string `json:"services"`              // passwords of the service users
+	MetadataSecret string            `json:"metadata_secret"`       // signs what the metadata proxy says
 }
 
 // serviceUsers act for their services towards the others.
@@ -41,11 +42,15 @@ func loadSecrets(dir, adminPassword string) (s Secrets, first bool, err error) {
 	for _, u := range serviceUsers {
 		s.Services[u] = random()
 	}
-	data, err = json.MarshalIndent(s, "", "  ")
+	return s, true, s.save(dir)
+}
+
+func (s Secrets) save(dir string) error {
+	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
-		return s, false, err
+		return err
 	}
-	return s, true, writePrivate(file, data)
+	return writePrivate(filepath.Join(dir, "secrets.json"), data)
 }
 
 func random() string {

@@ -2,6 +2,8 @@ package service
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -104,6 +106,24 @@ func (s *Service) bootstrapPassword(ctx context.Context, b BootstrapUser, reset 
 		}
 	}
 	return s.hasher.Hash(ctx, b.Password)
+}
+
+// ProvePassword gives a proof that a user of the default domain has a password,
+// "" if it has another. An earlier proof, which holds as long as the password
+// does, spares the comparison. ErrNoRow is nobody of that name.
+func (s *Service) ProvePassword(ctx context.Context, name, password, earlier string) (proof string, err error) {
+	u, err := s.store.UserByName(ctx, keystone.DefaultDomainID, name)
+	if err != nil || u.PasswordHash == "" {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(u.PasswordHash + "\x00" + password))
+	if proof = hex.EncodeToString(sum[:]); proof == earlier {
+		return proof, nil
+	}
+	if ok, err := s.hasher.Matches(ctx, u.PasswordHash, password); !ok || err != nil {
+		return "", err
+	}
+	return proof, nil
 }
 
 // bootstrap is one run inside its transaction.
