@@ -25,7 +25,7 @@ type Env struct {
 	Config    Config
 	Secrets   Secrets
 	Bus       messaging.Bus
-	Events    *messaging.Notifier // nil in nacre admin, which has no bus
+	Events    *messaging.Notifier // nil in nacre admin without a bus
 	Clock     clock.Clock
 	Transport *keystoneauth.Transport
 	Metrics   *telemetry.Metrics

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 
@@ -13,6 +14,7 @@ import (
 	"nacre/internal/keystone/token/memcached"
 	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/jws"
+	"nacre/internal/oslo/messaging"
 )
 
 // Keystone's keys lie in directories of these names, below keystone in the state directory.
@@ -116,11 +118,32 @@ func (a KeystoneAdmin) change(ctx context.Context, fn func(svc identity) error) 
 		return err
 	}
 	defer unlock()
+	defer a.tell(ctx)()
 	svc, err := openIdentity(ctx, a.env)
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(svc), svc.close())
+}
+
+// tell has what is changed told on the bus of the cloud, if others hear that,
+// until stop. A bus that is away keeps nobody from changing it.
+func (a KeystoneAdmin) tell(ctx context.Context) (stop func()) {
+	if a.env.Config.Bus == "" {
+		return func() {}
+	}
+	bus, err := openBus(a.env.Config.Bus)
+	if err != nil {
+		slog.WarnContext(ctx, "no event is told of this", "error", err)
+		return func() {}
+	}
+	a.env.Events = messaging.NewNotifier(bus, a.env.Clock, nil)
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+		defer cancel()
+		a.env.Events.Close(ctx)
+		bus.Close()
+	}
 }
 
 // Doctor looks for what is wrong with keys, database and what it says. The

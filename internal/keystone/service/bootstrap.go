@@ -46,7 +46,8 @@ var bootstrapRoles = []struct{ name, implies string }{
 
 // Bootstrap makes what is missing of a new cloud and changes addresses that
 // differ. It may run at every start: what an administrator has changed since,
-// passwords above all, stays unless c.Reset.
+// passwords above all, stays unless c.Reset. Of what it does, roles that are
+// given are not told, as by the original.
 func (s *Service) Bootstrap(ctx context.Context, c BootstrapConfig) error {
 	for field, name := range map[*string]string{&c.AdminUser: "admin", &c.AdminRole: "admin", &c.AdminProject: "admin", &c.ServiceProject: "service"} {
 		if *field == "" {
@@ -172,8 +173,10 @@ func (b *bootstrap) domain(ctx context.Context) error {
 	if !errors.Is(err, db.ErrNoRow) {
 		return err
 	}
-	return b.tx.InsertProject(ctx, keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", IsDomain: true, Enabled: true,
-		Description: "The default domain", Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}})
+	d := keystone.Project{ID: keystone.DefaultDomainID, Name: "Default", IsDomain: true, Enabled: true,
+		Description: "The default domain", Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}}
+	b.s.notifyProject(ctx, b.tx, created, d)
+	return b.tx.InsertProject(ctx, d)
 }
 
 // role makes a role that is missing and lets it imply another, "" for none.
@@ -184,6 +187,7 @@ func (b *bootstrap) role(ctx context.Context, name, implies string) error {
 		if b.immutable {
 			r.Options["immutable"] = true
 		}
+		b.s.notify(ctx, b.tx, "role", created, r.ID)
 		err = b.tx.InsertRole(ctx, r)
 	}
 	if err != nil {
@@ -203,6 +207,7 @@ func (b *bootstrap) project(ctx context.Context, name, description string) (stri
 	}
 	p = keystone.Project{ID: uuid.Hex(), Name: name, DomainID: keystone.DefaultDomainID, ParentID: keystone.DefaultDomainID, Enabled: true,
 		Description: description, Tags: []string{}, Options: map[string]any{}, Extra: map[string]any{}}
+	b.s.notifyProject(ctx, b.tx, created, p)
 	return p.ID, b.tx.InsertProject(ctx, p)
 }
 
@@ -213,12 +218,14 @@ func (b *bootstrap) user(ctx context.Context, name string) (string, error) {
 	if errors.Is(err, db.ErrNoRow) {
 		u = keystone.User{ID: uuid.Hex(), Name: name, DomainID: keystone.DefaultDomainID, Enabled: true, PasswordHash: hash,
 			Options: map[string]any{}, Extra: map[string]any{}, CreatedAt: b.s.clock.Now()}
+		b.s.notify(ctx, b.tx, "user", created, u.ID)
 		return u.ID, b.tx.InsertUser(ctx, u)
 	}
 	if err != nil || !b.reset || u.Enabled && (hash == "" || hash == u.PasswordHash) {
 		return u.ID, err
 	}
 	u.Enabled = true
+	b.s.notify(ctx, b.tx, "user", updated, u.ID)
 	if hash != "" && hash != u.PasswordHash {
 		u.PasswordHash = hash
 		if err := b.s.revoke(ctx, b.tx, keystone.Revocation{UserID: u.ID}); err != nil {
@@ -262,6 +269,7 @@ func (b *bootstrap) catalog(ctx context.Context, c BootstrapConfig) error {
 	if c.Region != "" {
 		_, err := b.tx.Region(ctx, c.Region)
 		if errors.Is(err, db.ErrNoRow) {
+			b.s.notify(ctx, b.tx, "region", created, c.Region)
 			err = b.tx.InsertRegion(ctx, keystone.Region{ID: c.Region, Extra: map[string]any{}})
 		}
 		if err != nil {
@@ -286,6 +294,7 @@ func (b *bootstrap) service(ctx context.Context, want BootstrapService, region s
 		if want.Description != "" {
 			v.Extra["description"] = want.Description
 		}
+		b.s.notify(ctx, b.tx, "service", created, v.ID)
 		if err := b.tx.InsertService(ctx, v); err != nil {
 			return err
 		}
@@ -317,8 +326,10 @@ func (b *bootstrap) endpoint(ctx context.Context, have []keystone.Endpoint, want
 			return nil
 		}
 		e.URL = want.URL
+		b.s.notify(ctx, b.tx, "endpoint", updated, e.ID)
 		return b.tx.UpdateEndpoint(ctx, e)
 	}
 	want.ID = uuid.Hex()
+	b.s.notify(ctx, b.tx, "endpoint", created, want.ID)
 	return b.tx.InsertEndpoint(ctx, want)
 }
