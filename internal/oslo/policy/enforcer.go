@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -100,8 +101,8 @@ func has(m map[string]string, k string) bool { _, ok := m[k]; return ok }
 // reloadEvery is how often, at most, the overrides file is looked at.
 const reloadEvery = time.Second
 
-// current is the compiled policy, read anew when the file has changed. A file
-// that no longer compiles keeps the rules that did.
+// current is the compiled policy, read anew when the file has changed, come or
+// gone. A file that no longer compiles keeps the rules that did.
 func (e *Enforcer) current() *compiled {
 	if e.file == "" {
 		return e.now.Load()
@@ -110,9 +111,17 @@ func (e *Enforcer) current() *compiled {
 	defer e.mu.Unlock()
 	if now := time.Now(); now.Sub(e.asked) > reloadEvery {
 		e.asked = now
-		if st, err := os.Stat(e.file); err == nil && !st.ModTime().Equal(e.seen) {
-			e.seen = st.ModTime()
-			_ = e.load()
+		var changed time.Time
+		if st, err := os.Stat(e.file); err == nil {
+			changed = st.ModTime()
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			changed = e.seen
+		}
+		if !changed.Equal(e.seen) {
+			e.seen = changed
+			if err := e.load(); err != nil {
+				slog.Error("policy file is wrong, the rules before it hold", "file", e.file, "error", err)
+			}
 		}
 	}
 	return e.now.Load()

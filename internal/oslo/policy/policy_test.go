@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -122,9 +124,22 @@ func TestOverridesAreReadAgain(t *testing.T) {
 	if !e.Allowed(member, "context_is_admin", nil) {
 		t.Error("the override is not in force")
 	}
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 	write("context_is_admin: 'role:('\n")
 	if !e.Allowed(member, "context_is_admin", nil) {
 		t.Error("a broken file replaced rules that worked")
+	}
+	if !strings.Contains(log.String(), "level=ERROR") || !strings.Contains(log.String(), file) {
+		t.Errorf("the operator is not told: %s", log.String())
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	e.asked = time.Time{}
+	if e.Allowed(member, "context_is_admin", nil) {
+		t.Error("the override is in force after its file has gone")
 	}
 }
 
