@@ -15,6 +15,7 @@ import (
 	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/jws"
 	"nacre/internal/oslo/messaging"
+	"nacre/internal/oslo/policy"
 )
 
 // Keystone's keys lie in directories of these names, below keystone in the state directory.
@@ -146,11 +147,19 @@ func (a KeystoneAdmin) tell(ctx context.Context) (stop func()) {
 	}
 }
 
-// Doctor looks for what is wrong with keys, database and what it says. The
+// Doctor looks for what is wrong with keys, policy, database and what it says. The
 // cloud may be running.
 func (a KeystoneAdmin) Doctor(ctx context.Context) ([]Problem, error) {
 	problems := a.keyProblems()
 	cfg := a.env.Config
+	rules, err := DefaultPolicy("keystone")
+	if err != nil {
+		return nil, err
+	}
+	overrides := filepath.Join(cfg.PolicyDir, "keystone.yaml")
+	if _, err := policy.New(rules, overrides); err != nil {
+		problems = append(problems, Problem{What: "the policy cannot be read: " + err.Error(), Fix: "mend " + overrides + "; nacre policy keystone shows the language"})
+	}
 	if servers := cfg.memcached(); cfg.TokenProvider == "uuid" && len(servers) > 0 {
 		shelf := memcached.New(servers...)
 		if err := errors.Join(shelf.Ping(), shelf.Close()); err != nil {

@@ -3,6 +3,8 @@ package cloud_test
 import (
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -36,6 +38,16 @@ func TestKeystoneAdmin(t *testing.T) {
 	admin := cloud.NewKeystoneAdmin(c.Env.Config)
 	if problems, err := admin.Doctor(t.Context()); err != nil || len(problems) > 0 {
 		t.Errorf("a new cloud: %v %v", problems, err)
+	}
+	overrides := filepath.Join(c.Env.Config.PolicyDir, "keystone.yaml")
+	if err := os.WriteFile(overrides, []byte(`"identity:list_users": "rule:nobody_wrote"`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := admin.Doctor(t.Context()); err != nil || len(problems) != 1 || !strings.Contains(problems[0].What, "nobody_wrote") {
+		t.Errorf("a policy that is wrong: %v %v", problems, err)
+	}
+	if err := os.Remove(overrides); err != nil {
+		t.Fatal(err)
 	}
 	old := c.Token(cloudtest.Admin)
 	for range 2 {
