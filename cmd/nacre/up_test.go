@@ -1,11 +1,40 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"testing"
 	"time"
+
+	"github.com/spf13/cobra"
+
+	"nacre/internal/cloud"
 )
+
+// TestStateDirectoryOfFlag: with a file of options, too, what lies in the
+// state directory lies in that of the flag.
+func TestStateDirectoryOfFlag(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "nacre.yaml")
+	for text, want := range map[string]string{"region: Here": "/state/policy/nova.yaml", "policy_dir: /rules": "/rules/nova.yaml"} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		o, cmd := upOptions{flags: cloud.DefaultConfig()}, &cobra.Command{}
+		o.add(cmd)
+		if err := cmd.ParseFlags([]string{"--config", file, "--state-dir", "/state"}); err != nil {
+			t.Fatal(err)
+		}
+		cfg, err := o.configuration(cmd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cfg.PolicyFile("nova"); got != want {
+			t.Errorf("%s: the policy is %s, want %s", text, got, want)
+		}
+	}
+}
 
 // TestCollectLaterEnds has a start that needs more memory than it may use
 // before garbage is collected: from then on it is collected as ever.

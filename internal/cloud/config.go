@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -174,9 +175,6 @@ func (c *Config) Check() error {
 		}
 		c.Host = name
 	}
-	if c.PolicyDir == "" {
-		c.PolicyDir = filepath.Join(c.StateDir, "policy")
-	}
 	if c.OpsListen == "" {
 		c.OpsListen = net.JoinHostPort("127.0.0.1", fmt.Sprint(opsPort+c.PortOffset))
 	}
@@ -186,6 +184,12 @@ func (c *Config) Check() error {
 // whole reports whether this is a cloud of ours alone, which makes users and
 // catalogue for itself. Beside services of others an operator says what there is.
 func (c *Config) whole() bool { return len(c.Processes) == 0 }
+
+// PolicyFile holds what the operator changes in a service's policy. A flag may
+// change the state directory after the file of options was checked.
+func (c *Config) PolicyFile(service string) string {
+	return filepath.Join(cmp.Or(c.PolicyDir, filepath.Join(c.StateDir, "policy")), service+".yaml")
+}
 
 // memcached lists the servers that keep tokens, if such do.
 func (c *Config) memcached() []string {

@@ -90,7 +90,7 @@ func (e *Env) Door(service string) httpapi.Door {
 		identity = strings.TrimSuffix(url, "v3")
 	}
 	return httpapi.Door{CertificateProxies: proxies, Tokens: e.tokens, Expired: e.tokens.ValidateExpired, ServiceRoles: e.Config.Authtoken.ServiceTokenRoles,
-		PolicyFile:  filepath.Join(e.Config.PolicyDir, service+".yaml"),
+		PolicyFile:  e.Config.PolicyFile(service),
 		IdentityURL: identity, Clock: e.Clock, Observe: e.Metrics.Observer(service)}
 }
 

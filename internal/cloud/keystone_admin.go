@@ -156,7 +156,7 @@ func (a KeystoneAdmin) Doctor(ctx context.Context) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
-	overrides := filepath.Join(cfg.PolicyDir, "keystone.yaml")
+	overrides := cfg.PolicyFile("keystone")
 	if _, err := policy.New(rules, overrides); err != nil {
 		problems = append(problems, Problem{What: "the policy cannot be read: " + err.Error(), Fix: "mend " + overrides + "; nacre policy keystone shows the language"})
 	}

@@ -4,7 +4,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,7 +38,7 @@ func TestKeystoneAdmin(t *testing.T) {
 	if problems, err := admin.Doctor(t.Context()); err != nil || len(problems) > 0 {
 		t.Errorf("a new cloud: %v %v", problems, err)
 	}
-	overrides := filepath.Join(c.Env.Config.PolicyDir, "keystone.yaml")
+	overrides := c.Env.Config.PolicyFile("keystone")
 	if err := os.WriteFile(overrides, []byte(`"identity:list_users": "rule:nobody_wrote"`), 0o600); err != nil {
 		t.Fatal(err)
 	}

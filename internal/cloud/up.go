@@ -84,7 +84,7 @@ func (c *Cloud) start(ctx context.Context, cfg Config) error {
 
 // open makes or reads the state directory and takes it for this process alone.
 func (c *Cloud) open(cfg Config) error {
-	for _, dir := range []string{cfg.StateDir, filepath.Join(cfg.StateDir, "db"), cfg.PolicyDir} {
+	for _, dir := range []string{cfg.StateDir, filepath.Join(cfg.StateDir, "db"), filepath.Dir(cfg.PolicyFile(""))} {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return fmt.Errorf("state directory: %w", err)
 		}
