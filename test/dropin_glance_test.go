@@ -218,7 +218,7 @@ func (l *imageLife) imported(t *testing.T) {
 	if out := l.me.Must("usage"); !strings.Contains(out, "image_count_total") {
 		t.Errorf("usage: %s", out)
 	}
-	l.refused(t, l.me, "403", "image-deactivate", web)
+	l.refused(t, l.you, "404", "image-deactivate", web)
 	l.admin.Must("image-deactivate", web)
 	l.refused(t, l.me, "403", "image-download", "--file", l.Path("never"), web)
 	l.admin.Must("image-reactivate", web)
