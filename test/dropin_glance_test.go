@@ -236,7 +236,7 @@ func (l *imageLife) definitions(t *testing.T) {
 	l.admin.Must("md-tag-create-multiple", "Test::Ours", "--names", "red,green")
 	l.admin.Must("md-resource-type-associate", "--name", "OS::Glance::Image", "--prefix", "ours_", "Test::Ours")
 	for want, args := range map[string][]string{"minimum": {"md-property-show", "Test::Ours", "size"}, "colour": {"md-object-show", "Test::Ours", "thing"},
-		"green": {"md-tag-list", "Test::Ours"}, "ours_": {"md-namespace-show", "Test::Ours"}, "Test::Ours": {"md-namespace-list"}} {
+		"green": {"md-tag-list", "Test::Ours"}, "OS::Glance::Image": {"md-namespace-show", "Test::Ours"}, "Test::Ours": {"md-namespace-list"}} {
 		if out := l.me.Must(args...); !strings.Contains(out, want) {
 			t.Errorf("%v: no %s in %s", args, want, out)
 		}
