@@ -58,14 +58,15 @@ bench: install-test build image
 	@if test -f bench/out/before.txt; then $(BENCHSTAT) bench/out/before.txt bench/out/last.txt; fi
 
 # Linters come from the module proxy, at these versions. fault.Fault.As sets a type, it is not errors.As's method.
-# deadcode only lists: it does not see what JSON decoding calls.
+# deadcode only lists: it does not see what JSON decoding calls. The tags are those of the tests that take long.
+TAGS := kill,dropin
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 DEADCODE := go run golang.org/x/tools/cmd/deadcode@v0.52.0
 lint:
 	@out="$$(gofmt -l cmd internal test bench)"; test -z "$$out" || { echo "not formatted: $$out"; exit 1; }
-	go vet -stdmethods=false ./...
-	$(STATICCHECK) ./...
-	$(DEADCODE) -test ./...
+	go vet -stdmethods=false -tags $(TAGS) ./...
+	$(STATICCHECK) -tags $(TAGS) ./...
+	$(DEADCODE) -tags $(TAGS) -test ./...
 
 FUZZTIME ?= 30s
 fuzz:

@@ -16,12 +16,6 @@ var tasks = db.Table[glance.Task]("tasks")
 // liveTask is the condition that a task is not over.
 const liveTask = "status IN ('pending', 'processing')"
 
-// taskColumns are those that a list of tasks may be sorted and narrowed by.
-var taskColumns = []string{"id", "type", "status", "owner", "image_id", "user_id", "request_id", "expires_at", "created_at", "updated_at"}
-
-// IsTaskColumn reports whether tasks can be sorted and narrowed by that name.
-func IsTaskColumn(name string) bool { return slices.Contains(taskColumns, name) }
-
 // shown are the tasks that who may see and that have not expired.
 func shown(who glance.Visible, now time.Time) *db.Query[glance.Task] {
 	q := tasks.Select("deleted_at IS NULL").Where("expires_at IS NULL OR expires_at > ?", now)
