@@ -149,13 +149,15 @@ func waitImported(t *testing.T, svc *service.Service, id string) glance.Image {
 	t.Helper()
 	ctx := auth.WithCaller(t.Context(), auth.Identity{ProjectID: project, Admin: true})
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		n, err := svc.LiveFlows(ctx) // first: what is read after the end is whole
+		if err != nil {
+			t.Fatal(err)
+		}
 		img, err := svc.Image(ctx, id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n, err := svc.LiveFlows(ctx); err != nil {
-			t.Fatal(err)
-		} else if n == 0 && img.Properties[glance.ImportTask] == nil {
+		if n == 0 && img.Properties[glance.ImportTask] == nil {
 			return img
 		}
 	}
