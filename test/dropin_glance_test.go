@@ -159,7 +159,7 @@ func (l *imageLife) shared(t *testing.T) {
 	is(t, l.me.Show("image-show", id), "tags", `["red"]`)
 	l.me.Must("image-tag-delete", id, "red")
 	is(t, l.me.Show("image-list"), id, "other")
-	l.refused(t, l.me, "403", "image-delete", id)
+	l.refused(t, l.me, "not permitted to delete", "image-delete", id) // the client's own words for 403
 	l.refused(t, l.me, "403", "image-update", "--visibility", "public", id)
 
 	l.refused(t, l.you, "404", "image-show", id)
