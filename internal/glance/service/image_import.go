@@ -51,8 +51,11 @@ func (s *Service) ImportImage(ctx context.Context, id string, req ImportRequest,
 	if err != nil {
 		return err
 	}
-	cert, refusal := s.vouch(ctx, id, img.Properties)
-	begun := imageImport{Trust: s.trustFor(ctx, req.Method)}
+	var begun imageImport
+	if importable(img, req) == nil && allow(img) == nil { // else others are asked in vain
+		begun.Certificate, begun.Refusal = s.vouch(ctx, id, img.Properties)
+		begun.Trust = s.trustFor(ctx, req.Method)
+	}
 	err = s.store.Import(ctx, id, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
 		if err := tx.Check(ctx, q.check(wanted{glance.ImageSizeTotal: 0})...); err != nil {
 			return err
@@ -70,7 +73,7 @@ func (s *Service) ImportImage(ctx context.Context, id string, req ImportRequest,
 		if err != nil || st == nil {
 			return err
 		}
-		st.Trust, st.Certificate, st.Refusal = begun.Trust, cert, refusal
+		st.Trust, st.Certificate, st.Refusal = begun.Trust, begun.Certificate, begun.Refusal
 		begun = *st
 		s.remember(st, auth.Caller(ctx).Token)
 		return s.imports.Start(ctx, tx.Tx, id, *st)

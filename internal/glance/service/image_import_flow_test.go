@@ -386,14 +386,24 @@ func TestImportWithoutToken(t *testing.T) {
 	}
 }
 
-// TestTrustOfRefusedImport: an import that is refused leaves no trust.
+// TestTrustOfRefusedImport: an import that is refused leaves no trust, and gets
+// none where it is known beforehand.
 func TestTrustOfRefusedImport(t *testing.T) {
-	p, keystone := newPlace(t, anywhere()), newFar(t)
-	p.identity = keystone
-	img := p.image(t, "")
-	err := p.ImportImage(as(t), img.ID, ImportRequest{Method: GlanceDownload}, func(glance.Image) error { return nil })
-	if err == nil || keystone.ended != 1 || len(p.tokens) != 0 {
-		t.Errorf("%v, trusts ended: %d, tokens kept: %d", err, keystone.ended, len(p.tokens))
+	for format, ended := range map[string]int{"": 0, "raw": 1} {
+		p, keystone := newPlace(t, anywhere()), newFar(t)
+		p.identity = keystone
+		img := p.image(t, format)
+		asked := 0
+		req := ImportRequest{Method: GlanceDownload, Remote: RemoteImage{Region: "far", ImageID: "0b7a4f3e-1111-4222-8333-444455556666"}}
+		err := p.ImportImage(as(t), img.ID, req, func(glance.Image) error {
+			if asked++; asked > 1 { // the image has changed meanwhile
+				return errors.New("no more")
+			}
+			return nil
+		})
+		if err == nil || keystone.ended != ended || len(p.tokens) != 0 {
+			t.Errorf("%q: %v, trusts ended: %d, tokens kept: %d", format, err, keystone.ended, len(p.tokens))
+		}
 	}
 }
 
