@@ -3,6 +3,7 @@
 package test
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -58,9 +59,26 @@ func newFleet(t *testing.T) *fleet {
 func (f *fleet) brokenImage() string {
 	var img struct{ ID string }
 	f.Want(201, "POST", "9292/v2/images", map[string]any{"name": "broken", "disk_format": "qcow2", "container_format": "bare"}, &img)
-	header := append([]byte("QFI\xfb\x00\x00\x00\x03"), make([]byte, 4<<10)...) // names no cluster size
-	f.Want(204, "PUT", "9292/v2/images/"+img.ID+"/file", strings.NewReader(string(header)), nil)
+	f.Want(204, "PUT", "9292/v2/images/"+img.ID+"/file", strings.NewReader(string(unreadable())), nil)
 	return img.ID
+}
+
+// unreadable is a qcow2 (version 2) of 64 KiB with nothing dangerous in it,
+// whose only table of clusters lies where none may.
+func unreadable() []byte {
+	const cluster = 64 << 10
+	b := make([]byte, 3*cluster)
+	copy(b, "QFI\xfb")
+	be := binary.BigEndian
+	be.PutUint32(b[4:], 2)
+	be.PutUint32(b[20:], 16) // bits of a cluster
+	be.PutUint64(b[24:], cluster)
+	be.PutUint32(b[36:], 1) // entries of the first table
+	be.PutUint64(b[40:], cluster)
+	be.PutUint64(b[48:], 2*cluster) // counts of references
+	be.PutUint32(b[56:], 1)
+	be.PutUint64(b[cluster:], 1<<63|2*cluster+512)
+	return b
 }
 
 // create asks for a server; the cloud may be killed before it answers.
