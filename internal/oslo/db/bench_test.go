@@ -54,3 +54,45 @@ func BenchmarkInsert(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkDetails is a row and three statements about it, each by itself or
+// all of one moment.
+func BenchmarkDetails(b *testing.B) {
+	for engine, url := range map[string]func(testing.TB) string{"postgres": dbtest.Postgres, "mysql": dbtest.MariaDB,
+		"sqlite": func(b testing.TB) string { return "sqlite://" + b.TempDir() + "/x.db" }} {
+		b.Run(engine, func(b *testing.B) {
+			d, err := db.Open(b.Context(), url(b), schema)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer d.Close()
+			if err := things.Insert(b.Context(), d, sample(0), sample(1)); err != nil {
+				b.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(b.Context())
+			defer cancel()
+			details := func(ctx context.Context, on db.Q) error {
+				for range 4 {
+					if _, err := db.One(ctx, on, things.Select("id = ?", "id001")); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			b.Run("each", func(b *testing.B) {
+				for b.Loop() {
+					if err := details(ctx, d); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run("read", func(b *testing.B) {
+				for b.Loop() {
+					if err := db.Read(ctx, d, details); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
+}

@@ -31,7 +31,8 @@ type DB struct {
 	gen    schema.QueryGen
 	plans  sync.Map // planKey → *plan
 	kept   struct{ reader, writer statements }
-	writes atomic.Int64
+	begun  atomic.Int64                            // commits, as they begin
+	writes atomic.Int64                            // and as they are done
 	points func(ctx context.Context, point string) // nil is nobody
 }
 

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"time"
+
+	"github.com/uptrace/bun"
 )
 
 // Q is what a query runs on: a *DB or a *Tx.
@@ -16,19 +18,30 @@ type Q interface {
 	write(ctx context.Context, st statement) (sql.Result, error)
 }
 
-// Tx is a write transaction. It belongs to one goroutine.
+// Tx is a transaction. It belongs to one goroutine.
 type Tx struct {
 	d         *DB
 	sql       *sql.Tx
-	failed    error    // the statement that broke it
-	wanted    []string // texts to be prepared for the next time
+	pool      *bun.DB     // where it has its connection from
+	kept      *statements // the pool's
+	only      bool        // it only reads
+	failed    error       // the statement that broke it
+	wanted    []string    // texts to be prepared for the next time
 	committed []func()
 }
 
 // attempts is how often a transaction is tried when the engine asks for it.
 const attempts = 12
 
+// insideKey is what the context of a transaction has its inside under.
 type insideKey struct{ d *DB }
+
+type inside int
+
+const (
+	readWrite inside = iota
+	readOnly
+)
 
 // Tx runs fn in a transaction and commits when it returns nil. When the engine
 // asks for it everything is done again, so fn must be repeatable. The context
@@ -62,16 +75,17 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 	if err != nil {
 		return mapped(ctx, err)
 	}
-	tx := &Tx{d: d, sql: stx}
+	tx := &Tx{d: d, sql: stx, pool: d.writer, kept: &d.kept.writer}
 	defer tx.prepareWanted(ctx)
 	defer stx.Rollback() // after a commit it does nothing
-	if err := fn(context.WithValue(ctx, insideKey{d}, true), tx); err != nil {
+	if err := fn(context.WithValue(ctx, insideKey{d}, readWrite), tx); err != nil {
 		return err
 	}
 	if tx.failed != nil {
 		return fmt.Errorf("the transaction failed before its end: %w", tx.failed)
 	}
 	d.at(ctx, "commit")
+	d.begun.Add(1)
 	err = stx.Commit()
 	d.writes.Add(1)
 	if err != nil {
@@ -120,7 +134,7 @@ func (tx *Tx) read(ctx context.Context, dest any, st statement) error {
 		return err
 	}
 	ctx = tx.d.statement(ctx)
-	err := scan(ctx, tx.d.writer, source{on: tx.sql, stmt: tx.prepared(ctx, st), st: st}, dest)
+	err := scan(ctx, tx.pool, source{on: tx.sql, stmt: tx.prepared(ctx, st), st: st}, dest)
 	if err != nil && !errors.Is(err, ErrNoRow) {
 		tx.failed = err
 	}
@@ -128,6 +142,9 @@ func (tx *Tx) read(ctx context.Context, dest any, st statement) error {
 }
 
 func (tx *Tx) write(ctx context.Context, st statement) (res sql.Result, err error) {
+	if tx.only {
+		return nil, errOnlyReads
+	}
 	if err := tx.usable(); err != nil {
 		return nil, err
 	}
@@ -142,9 +159,9 @@ func (tx *Tx) write(ctx context.Context, st statement) (res sql.Result, err erro
 }
 
 // prepared is the statement if it was prepared before this transaction, which
-// has the only connection.
+// may have the last connection.
 func (tx *Tx) prepared(ctx context.Context, st statement) *sql.Stmt {
-	stmt, wanted := tx.d.kept.writer.find(st)
+	stmt, wanted := tx.kept.find(st)
 	if wanted {
 		tx.wanted = append(tx.wanted, st.text)
 	}
@@ -157,7 +174,7 @@ func (tx *Tx) prepared(ctx context.Context, st statement) *sql.Stmt {
 // prepareWanted prepares, after its end, what the transaction would have used.
 func (tx *Tx) prepareWanted(ctx context.Context) {
 	for _, text := range tx.wanted {
-		tx.d.kept.writer.get(tx.d.statement(ctx), tx.d.writer.DB, statement{text: text, keep: true})
+		tx.kept.get(tx.d.statement(ctx), tx.pool.DB, statement{text: text, keep: true})
 	}
 }
 
@@ -173,6 +190,13 @@ func (tx *Tx) usable() error {
 func (d *DB) database() *DB { return d }
 
 func (d *DB) read(ctx context.Context, dest any, st statement) error {
+	if d.reading(ctx) {
+		return ErrNested
+	}
+	return d.readAlone(ctx, dest, st)
+}
+
+func (d *DB) readAlone(ctx context.Context, dest any, st statement) error {
 	ctx = d.statement(ctx)
 	return scan(ctx, d.reader, source{on: d.reader.DB, stmt: d.kept.reader.get(ctx, d.reader.DB, st), st: st}, dest)
 }
@@ -181,6 +205,7 @@ func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error
 	if ctx.Value(insideKey{d}) != nil {
 		return nil, ErrNested
 	}
+	d.begun.Add(1)
 	defer d.writes.Add(1)
 	d.at(ctx, "commit")
 	defer d.at(ctx, "committed")
