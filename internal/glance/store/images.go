@@ -35,12 +35,14 @@ func (s *Store) Image(ctx context.Context, who glance.Visible, id string) (glanc
 // Images is one page of the live images that who may see and that pass f;
 // db.ErrNoMarker if the page begins after an image that who may not see.
 func (s *Store) Images(ctx context.Context, who glance.Visible, f glance.Filter, p db.Page) ([]glance.Image, error) {
-	q := seenBy(images.Select("deleted_at IS NULL"), who, "all").Page(p)
-	found, err := db.All(ctx, s.db, filtered(q, who, f))
-	if err != nil {
-		return nil, err
-	}
-	return found, readDetails(ctx, s.db, who, found)
+	q := filtered(seenBy(images.Select("deleted_at IS NULL"), who, "all").Page(p), who, f)
+	return db.Read(ctx, s.db, func(ctx context.Context, on db.Q) ([]glance.Image, error) {
+		found, err := db.All(ctx, on, q)
+		if err != nil {
+			return nil, err
+		}
+		return found, readDetails(ctx, on, who, found)
+	})
 }
 
 // seenBy limits q to what who may see. memberStatus is that of the membership
@@ -132,13 +134,15 @@ func (s *Store) DeleteImage(ctx context.Context, who glance.Visible, id string, 
 
 // one is a row with its details.
 func one(ctx context.Context, on db.Q, who glance.Visible, q *db.Query[glance.Image]) (glance.Image, error) {
-	img, err := db.One(ctx, on, q)
-	if err != nil {
-		return img, err
-	}
-	rows := []glance.Image{img}
-	err = readDetails(ctx, on, who, rows)
-	return rows[0], err
+	return db.Read(ctx, on, func(ctx context.Context, on db.Q) (glance.Image, error) {
+		img, err := db.One(ctx, on, q)
+		if err != nil {
+			return img, err
+		}
+		rows := []glance.Image{img}
+		err = readDetails(ctx, on, who, rows)
+		return rows[0], err
+	})
 }
 
 // bytesOf is how many bytes the images of owners have, in every place they have them.

@@ -72,18 +72,20 @@ func insertContent(ctx context.Context, tx *db.Tx, id int64, c glance.MetadefCon
 }
 
 // MetadefContent is all that is in a namespace.
-func (s *Store) MetadefContent(ctx context.Context, id int64) (c glance.MetadefContent, err error) {
-	if c.Objects, err = s.MetadefObjects().In(ctx, id); err != nil {
+func (s *Store) MetadefContent(ctx context.Context, id int64) (glance.MetadefContent, error) {
+	return db.Read(ctx, s.db, func(ctx context.Context, on db.Q) (c glance.MetadefContent, err error) {
+		if c.Objects, err = s.MetadefObjects().in(ctx, on, id); err != nil {
+			return c, err
+		}
+		if c.Properties, err = s.MetadefProperties().in(ctx, on, id); err != nil {
+			return c, err
+		}
+		if c.Associations, err = s.MetadefAssociations().in(ctx, on, id); err != nil {
+			return c, err
+		}
+		c.Tags, err = tagPage(ctx, on, id, db.Page{Sort: []db.Sort{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}})
 		return c, err
-	}
-	if c.Properties, err = s.MetadefProperties().In(ctx, id); err != nil {
-		return c, err
-	}
-	if c.Associations, err = s.MetadefAssociations().In(ctx, id); err != nil {
-		return c, err
-	}
-	c.Tags, err = s.MetadefTagPage(ctx, id, db.Page{Sort: []db.Sort{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}})
-	return c, err
+	})
 }
 
 // UpdateMetadefNamespace writes a namespace; db.ErrDuplicate if its new name is

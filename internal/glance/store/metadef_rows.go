@@ -14,7 +14,11 @@ type MetadefRows[T any] struct {
 
 // In lists those of a namespace, the first one first.
 func (r MetadefRows[T]) In(ctx context.Context, namespace int64) ([]T, error) {
-	return db.All(ctx, r.s.db, r.table.Select("namespace_id = ?", namespace).OrderBy("id"))
+	return r.in(ctx, r.s.db, namespace)
+}
+
+func (r MetadefRows[T]) in(ctx context.Context, on db.Q, namespace int64) ([]T, error) {
+	return db.All(ctx, on, r.table.Select("namespace_id = ?", namespace).OrderBy("id"))
 }
 
 // Named is the one of that name in a namespace, or db.ErrNoRow.

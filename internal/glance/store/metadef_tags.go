@@ -16,7 +16,11 @@ func (s *Store) MetadefTags() MetadefRows[glance.MetadefTag] {
 
 // MetadefTagPage is one page of the tags of a namespace; its marker is a name.
 func (s *Store) MetadefTagPage(ctx context.Context, namespace int64, p db.Page) ([]glance.MetadefTag, error) {
-	return db.All(ctx, s.db, metadefTags.Select("namespace_id = ?", namespace).Page(p).MarkBy("name"))
+	return tagPage(ctx, s.db, namespace, p)
+}
+
+func tagPage(ctx context.Context, on db.Q, namespace int64, p db.Page) ([]glance.MetadefTag, error) {
+	return db.All(ctx, on, metadefTags.Select("namespace_id = ?", namespace).Page(p).MarkBy("name"))
 }
 
 // InsertMetadefTags writes new tags, in place of those that are there if

@@ -100,6 +100,40 @@ func TestImages(t *testing.T) {
 	})
 }
 
+// TestImagesAreWhole changes an image's row, tags, properties and locations
+// together, under readers.
+func TestImagesAreWhole(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		img := image(1, "p")
+		of := func(n int) func(*glance.Image) error {
+			return func(i *glance.Image) error {
+				round := fmt.Sprint(n)
+				i.Name, i.Tags, i.Properties = round, []string{round}, map[string]*string{"round": &round}
+				i.Locations = []glance.Location{{ID: round, ImageID: i.ID, Store: round, Status: glance.LocationActive}}
+				return nil
+			}
+		}
+		of(0)(&img)
+		insert(t, s, img)
+		whole := func(i glance.Image, err error) error {
+			if err == nil && (!slices.Equal(i.Tags, []string{i.Name}) || *i.Properties["round"] != i.Name || len(i.Locations) != 1 || i.Locations[0].ID != i.Name) {
+				err = fmt.Errorf("image of round %s has tags %v, property %s, locations %v", i.Name, i.Tags, *i.Properties["round"], i.Locations)
+			}
+			return err
+		}
+		dbtest.Beside(t, 60, func(n int) error {
+			_, err := s.UpdateImage(t.Context(), admin, img.ID, now, of(n))
+			return err
+		}, func() error {
+			list, err := s.Images(t.Context(), admin, glance.Filter{}, db.Page{})
+			if err == nil {
+				err = whole(list[0], nil)
+			}
+			return errors.Join(err, whole(s.Image(t.Context(), admin, img.ID)))
+		})
+	})
+}
+
 func TestVisibility(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		for i, v := range []glance.Visibility{glance.Public, glance.Community, glance.Shared, glance.Private} {

@@ -10,7 +10,7 @@ import (
 
 // Usage is what the owners' images use.
 func (s *Store) Usage(ctx context.Context, owners ...string) (glance.Usage, error) {
-	return usageOf(ctx, s.db, owners)
+	return db.Read(ctx, s.db, func(ctx context.Context, on db.Q) (glance.Usage, error) { return usageOf(ctx, on, owners) })
 }
 
 // usageOf counts rows. An image that is copied to another store is staged and

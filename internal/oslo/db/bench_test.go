@@ -71,24 +71,24 @@ func BenchmarkDetails(b *testing.B) {
 			}
 			ctx, cancel := context.WithCancel(b.Context())
 			defer cancel()
-			details := func(ctx context.Context, on db.Q) error {
+			details := func(ctx context.Context, on db.Q) (row thing, err error) {
 				for range 4 {
-					if _, err := db.One(ctx, on, things.Select("id = ?", "id001")); err != nil {
-						return err
+					if row, err = db.One(ctx, on, things.Select("id = ?", "id001")); err != nil {
+						return row, err
 					}
 				}
-				return nil
+				return row, nil
 			}
 			b.Run("each", func(b *testing.B) {
 				for b.Loop() {
-					if err := details(ctx, d); err != nil {
+					if _, err := details(ctx, d); err != nil {
 						b.Fatal(err)
 					}
 				}
 			})
 			b.Run("read", func(b *testing.B) {
 				for b.Loop() {
-					if err := db.Read(ctx, d, details); err != nil {
+					if _, err := db.Read(ctx, d, details); err != nil {
 						b.Fatal(err)
 					}
 				}

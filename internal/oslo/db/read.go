@@ -5,28 +5,30 @@ import (
 	"database/sql"
 )
 
-// Read runs fn, whose statements all see the database as it is at one moment:
-// what is put together from several of them is whole. fn may run again, so it
-// must be repeatable. Within a *Tx it is part of it.
+// Read returns what fn does, whose statements all see the database as it is at
+// one moment: what is put together from several of them is whole. fn may run
+// again, so it must have no effect. Within a *Tx it is part of it.
 //
 // While it runs a Read may have a connection, so fn does nothing but read,
 // through on and with its ctx: a statement on the database itself, which would
 // wait for a second connection, is ErrNested.
-func Read(ctx context.Context, on Q, fn func(ctx context.Context, on Q) error) error {
+func Read[T any](ctx context.Context, on Q, fn func(ctx context.Context, on Q) (T, error)) (out T, err error) {
 	d, ok := on.(*DB)
 	if !ok {
 		return fn(ctx, on)
 	}
 	if d.reading(ctx) {
-		return ErrNested
+		return out, ErrNested
 	}
 	ctx = context.WithValue(ctx, insideKey{d}, readOnly)
-	if d.engine == SQLite {
-		if whole, err := d.undisturbed(func() error { return fn(ctx, alone{d}) }); whole {
-			return err
-		}
+	run := func(on Q) error {
+		out, err = fn(ctx, on)
+		return err
 	}
-	return d.snapshot(ctx, fn)
+	if whole, err := d.undisturbed(run); whole {
+		return out, err
+	}
+	return out, d.snapshot(ctx, run)
 }
 
 // reading tells whether ctx is that of a Read.
@@ -35,12 +37,12 @@ func (d *DB) reading(ctx context.Context) bool { return ctx.Value(insideKey{d}) 
 // undisturbed runs fn and tells whether no change came between its statements.
 // On SQLite, which only its owner writes, that is known and nearly always so,
 // and a transaction would cost half as much again as the statements.
-func (d *DB) undisturbed(fn func() error) (whole bool, err error) {
+func (d *DB) undisturbed(fn func(on Q) error) (whole bool, err error) {
 	begun := d.begun.Load()
-	if d.writes.Load() != begun { // one is being committed
+	if d.engine != SQLite || d.writes.Load() != begun { // which is being committed
 		return false, nil
 	}
-	err = fn()
+	err = fn(alone{d})
 	return d.begun.Load() == begun, err
 }
 
@@ -63,7 +65,7 @@ var asOfFirst = map[Engine]*sql.TxOptions{
 }
 
 // snapshot runs fn in a transaction that only reads.
-func (d *DB) snapshot(ctx context.Context, fn func(ctx context.Context, on Q) error) error {
+func (d *DB) snapshot(ctx context.Context, fn func(on Q) error) error {
 	stx, err := d.reader.DB.BeginTx(ctx, asOfFirst[d.engine])
 	if err != nil {
 		return mapped(ctx, err)
@@ -71,7 +73,7 @@ func (d *DB) snapshot(ctx context.Context, fn func(ctx context.Context, on Q) er
 	tx := &Tx{d: d, sql: stx, pool: d.reader, kept: &d.kept.reader, only: true}
 	defer tx.prepareWanted(ctx)
 	defer stx.Rollback() // after a commit it does nothing
-	if err := fn(ctx, tx); err != nil {
+	if err := fn(tx); err != nil {
 		return err
 	}
 	return mapped(ctx, stx.Commit())

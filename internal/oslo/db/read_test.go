@@ -3,13 +3,13 @@ package db_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"nacre/internal/oslo/db"
+	"nacre/internal/oslo/db/dbtest"
 )
 
 // begin writes three things of round 0.
@@ -21,17 +21,14 @@ func begin(t *testing.T, d *db.DB) {
 }
 
 // flip makes them those of round n, the first one before the others, in one transaction.
-func flip(t *testing.T, d *db.DB, n int) {
-	err := d.Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
+func flip(ctx context.Context, d *db.DB, n int) error {
+	return d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error {
 		if _, err := db.Exec(ctx, tx, "UPDATE things SET ratio = ? WHERE id = 'id000'", n); err != nil {
 			return err
 		}
 		_, err := db.Exec(ctx, tx, "UPDATE things SET ratio = ? WHERE id <> 'id000'", n)
 		return err
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // rounds reads the first thing, does between, reads the others, and gives the
@@ -50,18 +47,25 @@ func rounds(ctx context.Context, on db.Q, between func()) (map[float64]bool, err
 	return seen, err
 }
 
+func whole(ctx context.Context, d *db.DB) (map[float64]bool, error) {
+	return db.Read(ctx, d, func(ctx context.Context, on db.Q) (map[float64]bool, error) { return rounds(ctx, on, func() {}) })
+}
+
 // A change that is committed between two statements is seen by the next Read.
 func TestReadSeesOneMoment(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		begin(t, d)
 		last := 0
 		for range 20 {
-			var seen map[float64]bool
 			var before int
-			err := db.Read(t.Context(), d, func(ctx context.Context, on db.Q) (err error) {
+			seen, err := db.Read(t.Context(), d, func(ctx context.Context, on db.Q) (map[float64]bool, error) {
 				before = last
-				seen, err = rounds(ctx, on, func() { last++; flip(t, d, last) })
-				return err
+				return rounds(ctx, on, func() {
+					last++
+					if err := flip(t.Context(), d, last); err != nil {
+						t.Error(err)
+					}
+				})
 			})
 			if err != nil || len(seen) != 1 || !seen[float64(before)] {
 				t.Errorf("after round %d rows of rounds %v, %v", before, seen, err)
@@ -73,28 +77,13 @@ func TestReadSeesOneMoment(t *testing.T) {
 func TestReadersBesideAWriter(t *testing.T) {
 	each(t, func(t *testing.T, d *db.DB) {
 		begin(t, d)
-		var wg sync.WaitGroup
-		var done atomic.Bool
-		for range 6 { // more than SQLite has connections
-			wg.Go(func() {
-				for !done.Load() {
-					var seen map[float64]bool
-					err := db.Read(t.Context(), d, func(ctx context.Context, on db.Q) (err error) {
-						seen, err = rounds(ctx, on, func() {})
-						return err
-					})
-					if err != nil || len(seen) != 1 {
-						t.Errorf("rows of rounds %v, %v", seen, err)
-						return
-					}
-				}
-			})
-		}
-		for n := range 2000 {
-			flip(t, d, n)
-		}
-		done.Store(true)
-		wg.Wait()
+		dbtest.Beside(t, 2000, func(n int) error { return flip(t.Context(), d, n) }, func() error {
+			seen, err := whole(t.Context(), d)
+			if err == nil && len(seen) != 1 {
+				err = fmt.Errorf("rows of rounds %v", seen)
+			}
+			return err
+		})
 	})
 }
 
@@ -104,10 +93,10 @@ func TestReadWithinATransactionIsPartOfIt(t *testing.T) {
 			if err := things.Insert(ctx, tx, sample(1)); err != nil {
 				return err
 			}
-			return db.Read(ctx, tx, func(ctx context.Context, on db.Q) error {
-				_, err := db.One(ctx, on, things.Select("id = ?", "id001"))
-				return err
+			_, err := db.Read(ctx, tx, func(ctx context.Context, on db.Q) (thing, error) {
+				return db.One(ctx, on, things.Select("id = ?", "id001"))
 			})
+			return err
 		})
 		if err != nil {
 			t.Error(err)
@@ -127,24 +116,23 @@ func TestReadTakesOneConnection(t *testing.T) {
 				return d.Tx(ctx, func(context.Context, *db.Tx) error { return nil })
 			},
 			"a Read": func(ctx context.Context) error {
-				return db.Read(ctx, d, func(context.Context, db.Q) error { return nil })
+				_, err := db.Read(ctx, d, func(context.Context, db.Q) (int, error) { return 0, nil })
+				return err
 			},
 		} {
-			if err := db.Read(t.Context(), d, func(ctx context.Context, _ db.Q) error { return try(ctx) }); !errors.Is(err, db.ErrNested) {
+			_, err := db.Read(t.Context(), d, func(ctx context.Context, _ db.Q) (int, error) { return 0, try(ctx) })
+			if !errors.Is(err, db.ErrNested) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		err := db.Read(t.Context(), d, func(ctx context.Context, on db.Q) error {
+		n, err := db.Read(t.Context(), d, func(ctx context.Context, on db.Q) (int, error) {
 			if err := things.Insert(ctx, on, sample(1)); err == nil {
 				t.Error("it wrote")
 			}
-			return db.Read(ctx, on, func(ctx context.Context, on db.Q) error {
-				_, err := db.Count(ctx, on, things.Select(""))
-				return err
-			})
+			return db.Read(ctx, on, func(ctx context.Context, on db.Q) (int, error) { return db.Count(ctx, on, things.Select("")) })
 		})
-		if err != nil {
-			t.Error(err)
+		if n != 0 || err != nil {
+			t.Error(n, err)
 		}
 	})
 }
@@ -175,18 +163,21 @@ func TestReadEnds(t *testing.T) {
 					}()
 					ctx, cancel := context.WithCancel(t.Context())
 					defer cancel()
-					err := db.Read(ctx, d, func(ctx context.Context, on db.Q) error {
-						if _, err := db.Count(ctx, on, things.Select("")); err != nil {
-							return err
+					_, err := db.Read(ctx, d, func(ctx context.Context, on db.Q) (int, error) {
+						n, err := db.Count(ctx, on, things.Select(""))
+						if err != nil {
+							return n, err
 						}
-						return way(ctx, cancel, on)
+						return n, way(ctx, cancel, on)
 					})
 					if (err == nil) != (name == "well") {
 						t.Errorf("%s: %v", name, err)
 					}
 				}()
 			}
-			flip(t, d, 1)
+			if err := flip(t.Context(), d, 1); err != nil {
+				t.Error(err)
+			}
 			if n, err := db.Count(t.Context(), d, things.Select("ratio = 1")); n != 3 || err != nil {
 				t.Errorf("after one that ended %s: %d rows, %v", name, n, err)
 			}
@@ -210,32 +201,16 @@ func TestReadersLetTheLogGo(t *testing.T) {
 	defer d.Close()
 	d.Snapshots()
 	begin(t, d)
-	var wg sync.WaitGroup
-	var done atomic.Bool
-	for range 6 {
-		wg.Go(func() {
-			for !done.Load() {
-				err := db.Read(t.Context(), d, func(ctx context.Context, on db.Q) error {
-					_, err := rounds(ctx, on, func() {})
-					return err
-				})
-				if err != nil {
-					t.Error(err)
-					return
-				}
-			}
-		})
-	}
 	row := sample(0)
 	row.Raw = make([]byte, 30_000)
-	for n := range 500 {
+	dbtest.Beside(t, 500, func(n int) error {
 		row.Raw[n]++
-		if _, err := things.Update(t.Context(), d, row); err != nil {
-			t.Fatal(err)
-		}
-	}
-	done.Store(true)
-	wg.Wait()
+		_, err := things.Update(t.Context(), d, row)
+		return err
+	}, func() error {
+		_, err := whole(t.Context(), d)
+		return err
+	})
 	if log := sizeOf(t, file+"-wal"); log < 1<<20 {
 		t.Fatalf("the log has only %d bytes", log)
 	}
