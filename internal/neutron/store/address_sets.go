@@ -97,14 +97,16 @@ func (s *Store) SetRevisions(ctx context.Context, ids []string) (map[string]int6
 // SetChangesAfter are the elements of a set that came or went after a revision;
 // false when that is not known any more.
 func (s *Store) SetChangesAfter(ctx context.Context, id string, after int64) ([]string, bool, error) {
+	elements, err := db.Scan[string](ctx, s.q, "SELECT DISTINCT element FROM address_set_changes WHERE set_id = ? AND revision > ?", id, after)
+	if err != nil {
+		return nil, false, err
+	}
+	// Only now, for what TrimSets forgot by then may have been forgotten before.
 	set, err := db.One(ctx, s.q, addressSets.Select("set_id = ?", id))
 	if errors.Is(err, db.ErrNoRow) || err == nil && after < set.Oldest {
 		return nil, false, nil
-	} else if err != nil {
-		return nil, false, err
 	}
-	elements, err := db.Scan[string](ctx, s.q, "SELECT DISTINCT element FROM address_set_changes WHERE set_id = ? AND revision > ?", id, after)
-	return elements, true, err
+	return elements, err == nil, err
 }
 
 // TrimSets forgets all but the last changes of each set.

@@ -12,22 +12,26 @@ var floatingips = newKind[neutron.FloatingIP]("floatingip", "floatingips", own, 
 
 // FloatingIPs lists floating IPs with details of their ports.
 func (s *Store) FloatingIPs(ctx context.Context, q neutron.Query) ([]neutron.FloatingIP, error) {
-	rows, err := list(ctx, s, floatingips, q)
-	if err != nil {
-		return nil, err
-	}
-	return rows, s.fillFloatingIPs(ctx, rows)
+	return whole(ctx, s, func(ctx context.Context, s *Store) ([]neutron.FloatingIP, error) {
+		rows, err := list(ctx, s, floatingips, q)
+		if err != nil {
+			return nil, err
+		}
+		return rows, s.fillFloatingIPs(ctx, rows)
+	})
 }
 
 // FloatingIP reads one floating IP that project may see.
 func (s *Store) FloatingIP(ctx context.Context, id, project string) (neutron.FloatingIP, error) {
-	row, err := get(ctx, s, floatingips, id, project)
-	if err != nil {
-		return row, err
-	}
-	rows := []neutron.FloatingIP{row}
-	err = s.fillFloatingIPs(ctx, rows)
-	return rows[0], err
+	return whole(ctx, s, func(ctx context.Context, s *Store) (neutron.FloatingIP, error) {
+		row, err := get(ctx, s, floatingips, id, project)
+		if err != nil {
+			return row, err
+		}
+		rows := []neutron.FloatingIP{row}
+		err = s.fillFloatingIPs(ctx, rows)
+		return rows[0], err
+	})
 }
 
 // FloatingIPsWhere are the floating IPs that meet an SQL condition, as rows.

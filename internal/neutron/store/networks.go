@@ -48,22 +48,26 @@ func oneBool(values []any, yes, no string) (string, error) {
 
 // Networks lists networks with their subnets and what others share.
 func (s *Store) Networks(ctx context.Context, q neutron.Query) ([]neutron.Network, error) {
-	rows, err := list(ctx, s, networks, q)
-	if err != nil {
-		return nil, err
-	}
-	return rows, s.fillNetworks(ctx, rows, q)
+	return whole(ctx, s, func(ctx context.Context, s *Store) ([]neutron.Network, error) {
+		rows, err := list(ctx, s, networks, q)
+		if err != nil {
+			return nil, err
+		}
+		return rows, s.fillNetworks(ctx, rows, q)
+	})
 }
 
 // Network reads one network that project may see; "" sees all.
 func (s *Store) Network(ctx context.Context, id, project string) (neutron.Network, error) {
-	n, err := get(ctx, s, networks, id, project)
-	if err != nil {
-		return n, err
-	}
-	rows := []neutron.Network{n}
-	err = s.fillNetworks(ctx, rows, neutron.Query{ProjectID: project})
-	return rows[0], err
+	return whole(ctx, s, func(ctx context.Context, s *Store) (neutron.Network, error) {
+		n, err := get(ctx, s, networks, id, project)
+		if err != nil {
+			return n, err
+		}
+		rows := []neutron.Network{n}
+		err = s.fillNetworks(ctx, rows, neutron.Query{ProjectID: project})
+		return rows[0], err
+	})
 }
 
 // NetworkRow is Network without its subnets and zones, for who asks often.

@@ -12,31 +12,37 @@ var routers = newKind[neutron.Router]("router", "routers", own, nil)
 
 // Routers lists routers with their gateways.
 func (s *Store) Routers(ctx context.Context, q neutron.Query) ([]neutron.Router, error) {
-	rows, err := list(ctx, s, routers, q)
-	if err != nil {
-		return nil, err
-	}
-	return rows, s.fillRouters(ctx, rows)
+	return whole(ctx, s, func(ctx context.Context, s *Store) ([]neutron.Router, error) {
+		rows, err := list(ctx, s, routers, q)
+		if err != nil {
+			return nil, err
+		}
+		return rows, s.fillRouters(ctx, rows)
+	})
 }
 
 // Router reads one router that project may see.
 func (s *Store) Router(ctx context.Context, id, project string) (neutron.Router, error) {
-	row, err := get(ctx, s, routers, id, project)
-	if err != nil {
-		return row, err
-	}
-	rows := []neutron.Router{row}
-	err = s.fillRouters(ctx, rows)
-	return rows[0], err
+	return whole(ctx, s, func(ctx context.Context, s *Store) (neutron.Router, error) {
+		row, err := get(ctx, s, routers, id, project)
+		if err != nil {
+			return row, err
+		}
+		rows := []neutron.Router{row}
+		err = s.fillRouters(ctx, rows)
+		return rows[0], err
+	})
 }
 
 // RoutersWhere are the routers that meet an SQL condition, with their gateways.
 func (s *Store) RoutersWhere(ctx context.Context, where string, args ...any) ([]neutron.Router, error) {
-	rows, err := s.RouterRows(ctx, where, args...)
-	if err != nil {
-		return nil, err
-	}
-	return rows, s.fillRouters(ctx, rows)
+	return whole(ctx, s, func(ctx context.Context, s *Store) ([]neutron.Router, error) {
+		rows, err := s.RouterRows(ctx, where, args...)
+		if err != nil {
+			return nil, err
+		}
+		return rows, s.fillRouters(ctx, rows)
+	})
 }
 
 // RouterRows are the routers that meet an SQL condition, as rows.

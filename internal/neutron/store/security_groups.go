@@ -26,22 +26,26 @@ var securityGroupRules = newKind[neutron.SecurityGroupRule]("security_group_rule
 
 // SecurityGroups lists security groups with their rules.
 func (s *Store) SecurityGroups(ctx context.Context, q neutron.Query) ([]neutron.SecurityGroup, error) {
-	rows, err := list(ctx, s, securityGroups, q)
-	if err != nil {
-		return nil, err
-	}
-	return rows, s.fillSecurityGroups(ctx, rows, q.ProjectID)
+	return whole(ctx, s, func(ctx context.Context, s *Store) ([]neutron.SecurityGroup, error) {
+		rows, err := list(ctx, s, securityGroups, q)
+		if err != nil {
+			return nil, err
+		}
+		return rows, s.fillSecurityGroups(ctx, rows, q.ProjectID)
+	})
 }
 
 // SecurityGroup reads one security group that project may see.
 func (s *Store) SecurityGroup(ctx context.Context, id, project string) (neutron.SecurityGroup, error) {
-	row, err := get(ctx, s, securityGroups, id, project)
-	if err != nil {
-		return row, err
-	}
-	rows := []neutron.SecurityGroup{row}
-	err = s.fillSecurityGroups(ctx, rows, project)
-	return rows[0], err
+	return whole(ctx, s, func(ctx context.Context, s *Store) (neutron.SecurityGroup, error) {
+		row, err := get(ctx, s, securityGroups, id, project)
+		if err != nil {
+			return row, err
+		}
+		rows := []neutron.SecurityGroup{row}
+		err = s.fillSecurityGroups(ctx, rows, project)
+		return rows[0], err
+	})
 }
 
 func (s *Store) fillSecurityGroups(ctx context.Context, rows []neutron.SecurityGroup, project string) error {

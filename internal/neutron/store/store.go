@@ -53,6 +53,14 @@ func (s *Store) OnChange(fn func(hosts []Hint, sets []string)) { s.changed = fn 
 // Close ends the connections.
 func (s *Store) Close() error { return s.db.Close() }
 
+// whole has fn read what is put together from several statements as of one
+// moment, from the store that it is given. fn may run again.
+func whole[T any](ctx context.Context, s *Store, fn func(ctx context.Context, s *Store) (T, error)) (T, error) {
+	return db.Read(ctx, s.q, func(ctx context.Context, on db.Q) (T, error) {
+		return fn(ctx, &Store{db: s.db, q: on, changed: s.changed})
+	})
+}
+
 // Tx is a write transaction; as a Store it reads what it wrote.
 type Tx struct {
 	*Store
