@@ -15,35 +15,47 @@ import (
 
 // Allocations tells what a consumer uses, the consumer, and the generations of the providers.
 func (s *Service) Allocations(ctx context.Context, consumer string) ([]placement.Allocation, placement.Consumer, map[string]int64, error) {
-	rows, err := s.store.AllocationsOf(ctx, consumer)
-	if err != nil || len(rows) == 0 {
-		return nil, placement.Consumer{}, nil, err
-	}
-	c, err := s.store.Consumer(ctx, consumer)
-	if err != nil {
-		return nil, c, nil, err
-	}
-	generations := map[string]int64{}
+	var c placement.Consumer
+	var generations map[string]int64
+	rows, err := store.Read(ctx, s.store, func(ctx context.Context, st *store.Store) ([]placement.Allocation, error) {
+		rows, err := st.AllocationsOf(ctx, consumer)
+		if err != nil || len(rows) == 0 {
+			return nil, err
+		}
+		if c, err = st.Consumer(ctx, consumer); err != nil {
+			return nil, err
+		}
+		generations, err = generationsOf(ctx, st, rows)
+		return rows, err
+	})
+	return rows, c, generations, err
+}
+
+func generationsOf(ctx context.Context, st *store.Store, rows []placement.Allocation) (map[string]int64, error) {
+	out := map[string]int64{}
 	for _, r := range rows {
-		if _, known := generations[r.ProviderUUID]; known {
+		if _, known := out[r.ProviderUUID]; known {
 			continue
 		}
-		p, err := s.store.Provider(ctx, r.ProviderUUID)
+		p, err := st.Provider(ctx, r.ProviderUUID)
 		if err != nil {
-			return nil, c, nil, err
+			return nil, err
 		}
-		generations[p.UUID] = p.Generation
+		out[p.UUID] = p.Generation
 	}
-	return rows, c, generations, nil
+	return out, nil
 }
 
 // AllocationsOn tells what is used of a provider, and by whom.
 func (s *Service) AllocationsOn(ctx context.Context, provider string) ([]placement.Allocation, map[string]placement.Consumer, error) {
-	rows, err := s.store.AllocationsOn(ctx, provider)
-	if err != nil {
-		return nil, nil, err
-	}
-	who, err := s.store.Consumers(ctx, provider)
+	var who map[string]placement.Consumer
+	rows, err := store.Read(ctx, s.store, func(ctx context.Context, st *store.Store) ([]placement.Allocation, error) {
+		rows, err := st.AllocationsOn(ctx, provider)
+		if err == nil {
+			who, err = st.Consumers(ctx, provider)
+		}
+		return rows, err
+	})
 	return rows, who, err
 }
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -66,6 +67,42 @@ func TestRace(t *testing.T) {
 			t.Errorf("%d served, %d refused", served.Load(), full.Load())
 		}
 		checkHost(t, services[1], host.UUID)
+	})
+}
+
+// TestGenerationsAreOfWhatIsTold has a consumer claim one more each time, under
+// readers: a generation beside what there was before or after it would let its
+// reader write over a change that it has not seen.
+func TestGenerationsAreOfWhatIsTold(t *testing.T) {
+	dbtest.Each(t, store.Migrations(), func(t *testing.T, d *db.DB) {
+		writer, reader := open(t, d), open(t, d)
+		ctx, user := t.Context(), "00000000-0000-4000-8000-000000000001"
+		host, err := writer.CreateResourceProvider(ctx, "", "host", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := writer.SetInventories(ctx, host.UUID, 0, map[string]placement.Inventory{"VCPU": inventory(1000)}, true); err != nil {
+			t.Fatal(err)
+		}
+		claim := func(n int) error { return writer.Allocate(ctx, vcpu(user, host.UUID, int64(n))) }
+		if err := claim(1); err != nil {
+			t.Fatal(err)
+		}
+		dbtest.Beside(t, 100, func(n int) error { return claim(n + 2) }, func() error {
+			rows, c, generations, err := reader.Allocations(ctx, user)
+			if err == nil && (rows[0].Used != c.Generation || rows[0].Used != generations[host.UUID]-1) {
+				err = fmt.Errorf("%d used by a consumer of generation %d from a provider of generation %d", rows[0].Used, c.Generation, generations[host.UUID])
+			}
+			on, who, oerr := reader.AllocationsOn(ctx, host.UUID)
+			if oerr == nil && on[0].Used != who[user].Generation {
+				oerr = fmt.Errorf("%d used of a provider by a consumer of generation %d", on[0].Used, who[user].Generation)
+			}
+			st, serr := reader.State(ctx, host.UUID)
+			if serr == nil && st.Used["VCPU"] != st.Generation-1 {
+				serr = fmt.Errorf("%d used in the snapshot of a provider of generation %d", st.Used["VCPU"], st.Generation)
+			}
+			return errors.Join(err, oerr, serr)
+		})
 	})
 }
 

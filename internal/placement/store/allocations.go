@@ -9,7 +9,7 @@ import (
 
 // Consumer finds a consumer, or db.ErrNoRow.
 func (s *Store) Consumer(ctx context.Context, uuid string) (placement.Consumer, error) {
-	return db.One(ctx, s.db, consumers.Select("uuid = ?", uuid))
+	return db.One(ctx, s.q, consumers.Select("uuid = ?", uuid))
 }
 
 // Consumer finds a consumer within the transaction, or db.ErrNoRow.
@@ -19,7 +19,7 @@ func (tx *Tx) Consumer(ctx context.Context, uuid string) (placement.Consumer, er
 
 // Consumers finds the consumers with allocations of a provider.
 func (s *Store) Consumers(ctx context.Context, provider string) (map[string]placement.Consumer, error) {
-	rows, err := db.All(ctx, s.db, consumers.Select("uuid IN (SELECT consumer_uuid FROM allocations WHERE provider_uuid = ?)", provider))
+	rows, err := db.All(ctx, s.q, consumers.Select("uuid IN (SELECT consumer_uuid FROM allocations WHERE provider_uuid = ?)", provider))
 	out := make(map[string]placement.Consumer, len(rows))
 	for _, c := range rows {
 		out[c.UUID] = c
@@ -41,7 +41,7 @@ func (tx *Tx) DeleteConsumer(ctx context.Context, uuid string) error {
 
 // AllocationsOf lists what a consumer uses.
 func (s *Store) AllocationsOf(ctx context.Context, consumer string) ([]placement.Allocation, error) {
-	return db.All(ctx, s.db, allocations.Select("consumer_uuid = ?", consumer))
+	return db.All(ctx, s.q, allocations.Select("consumer_uuid = ?", consumer))
 }
 
 // AllocationsOf lists what a consumer uses, within the transaction.
@@ -51,7 +51,7 @@ func (tx *Tx) AllocationsOf(ctx context.Context, consumer string) ([]placement.A
 
 // AllocationsOn lists what is used of a provider.
 func (s *Store) AllocationsOn(ctx context.Context, provider string) ([]placement.Allocation, error) {
-	return db.All(ctx, s.db, allocations.Select("provider_uuid = ?", provider).OrderBy("consumer_uuid", "resource_class"))
+	return db.All(ctx, s.q, allocations.Select("provider_uuid = ?", provider).OrderBy("consumer_uuid", "resource_class"))
 }
 
 // DeleteAllocations removes all that a consumer uses.
@@ -80,7 +80,7 @@ func (s *Store) Usages(ctx context.Context, project, user, consumerType string) 
 	if consumerType != "" {
 		where, args = where+` AND c.consumer_type = ?`, append(args, typeColumn(consumerType))
 	}
-	sums, err := db.Scan[placement.TypedUsage](ctx, s.db, `SELECT c.consumer_type, a.resource_class, SUM(a.used) AS used
+	sums, err := db.Scan[placement.TypedUsage](ctx, s.q, `SELECT c.consumer_type, a.resource_class, SUM(a.used) AS used
 		FROM allocations a JOIN consumers c ON c.uuid = a.consumer_uuid WHERE `+where+` GROUP BY c.consumer_type, a.resource_class`, args...)
 	if err != nil {
 		return nil, nil, err
@@ -89,7 +89,7 @@ func (s *Store) Usages(ctx context.Context, project, user, consumerType string) 
 		ConsumerType string `bun:"consumer_type"`
 		Consumers    int    `bun:"consumers"`
 	}
-	counts, err := db.Scan[count](ctx, s.db, `SELECT c.consumer_type, COUNT(DISTINCT a.consumer_uuid) AS consumers
+	counts, err := db.Scan[count](ctx, s.q, `SELECT c.consumer_type, COUNT(DISTINCT a.consumer_uuid) AS consumers
 		FROM allocations a JOIN consumers c ON c.uuid = a.consumer_uuid WHERE `+where+` GROUP BY c.consumer_type`, args...)
 	byType := map[string]int{}
 	for _, c := range counts {

@@ -9,12 +9,12 @@ import (
 
 // Classes lists all resource classes, the standard ones first.
 func (s *Store) Classes(ctx context.Context) ([]placement.ResourceClass, error) {
-	return db.All(ctx, s.db, classes.Select("").OrderBy("position", "name"))
+	return db.All(ctx, s.q, classes.Select("").OrderBy("position", "name"))
 }
 
 // Class finds a resource class, or db.ErrNoRow.
 func (s *Store) Class(ctx context.Context, name string) (placement.ResourceClass, error) {
-	return db.One(ctx, s.db, classes.Select("name = ?", name))
+	return db.One(ctx, s.q, classes.Select("name = ?", name))
 }
 
 // HaveClasses says which of the names are resource classes.

@@ -13,7 +13,7 @@ var ErrGeneration = errors.New("resource provider generation conflict")
 
 // Provider finds a provider, or db.ErrNoRow.
 func (s *Store) Provider(ctx context.Context, uuid string) (placement.ResourceProvider, error) {
-	return db.One(ctx, s.db, providers.Select("uuid = ?", uuid))
+	return db.One(ctx, s.q, providers.Select("uuid = ?", uuid))
 }
 
 // Provider finds a provider within the transaction.
@@ -116,7 +116,11 @@ func (tx *Tx) Touch(ctx context.Context, uuid string) error {
 
 // Changed reads the whole state of the providers changed after seq.
 func (s *Store) Changed(ctx context.Context, seq int64) ([]*placement.ProviderState, error) {
-	rows, err := db.All(ctx, s.db, providers.Select("seq > ?", seq))
+	return Read(ctx, s, func(ctx context.Context, s *Store) ([]*placement.ProviderState, error) { return s.changed(ctx, seq) })
+}
+
+func (s *Store) changed(ctx context.Context, seq int64) ([]*placement.ProviderState, error) {
+	rows, err := db.All(ctx, s.q, providers.Select("seq > ?", seq))
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
@@ -146,14 +150,14 @@ type used struct {
 }
 
 func (s *Store) fill(ctx context.Context, states map[string]*placement.ProviderState, uuids []string) error {
-	invs, err := db.All(ctx, s.db, inventories.Select("").In("provider_uuid", uuids))
+	invs, err := db.All(ctx, s.q, inventories.Select("").In("provider_uuid", uuids))
 	if err != nil {
 		return err
 	}
 	for _, i := range invs {
 		states[i.ProviderUUID].Inventories[i.ResourceClass] = i
 	}
-	sums, err := db.Scan[used](ctx, s.db, `SELECT provider_uuid, resource_class, SUM(used) AS used FROM allocations
+	sums, err := db.Scan[used](ctx, s.q, `SELECT provider_uuid, resource_class, SUM(used) AS used FROM allocations
 		WHERE provider_uuid IN (?) GROUP BY provider_uuid, resource_class`, db.List(uuids))
 	if err != nil {
 		return err
@@ -161,14 +165,14 @@ func (s *Store) fill(ctx context.Context, states map[string]*placement.ProviderS
 	for _, u := range sums {
 		states[u.ProviderUUID].Used[u.ResourceClass] = u.Used
 	}
-	ts, err := db.All(ctx, s.db, rpTraits.Select("").In("provider_uuid", uuids))
+	ts, err := db.All(ctx, s.q, rpTraits.Select("").In("provider_uuid", uuids))
 	if err != nil {
 		return err
 	}
 	for _, t := range ts {
 		states[t.ProviderUUID].Traits[t.Trait] = true
 	}
-	as, err := db.All(ctx, s.db, rpAggs.Select("").In("provider_uuid", uuids))
+	as, err := db.All(ctx, s.q, rpAggs.Select("").In("provider_uuid", uuids))
 	if err != nil {
 		return err
 	}

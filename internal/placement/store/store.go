@@ -31,6 +31,7 @@ var (
 // Store is Placement's database.
 type Store struct {
 	db    *db.DB
+	q     db.Q // db, or one moment of it
 	clock clock.Clock
 }
 
@@ -45,7 +46,7 @@ func Open(ctx context.Context, url string, c clock.Clock) (*Store, error) {
 
 // New is a store on a database that is open.
 func New(ctx context.Context, d *db.DB, c clock.Clock) (*Store, error) {
-	s := &Store{db: d, clock: c}
+	s := &Store{db: d, q: d, clock: c}
 	return s, s.ensureStandard(ctx)
 }
 
@@ -76,6 +77,14 @@ func (s *Store) ensureStandard(ctx context.Context) error {
 			std[i] = placement.ResourceClass{Name: n, Position: int64(i), UpdatedAt: now}
 		}
 		return classes.InsertMissing(ctx, tx, std...)
+	})
+}
+
+// Read has fn read what is put together from several statements as of one
+// moment, from the store that it is given. fn may run again.
+func Read[T any](ctx context.Context, s *Store, fn func(ctx context.Context, s *Store) (T, error)) (T, error) {
+	return db.Read(ctx, s.q, func(ctx context.Context, on db.Q) (T, error) {
+		return fn(ctx, &Store{db: s.db, q: on, clock: s.clock})
 	})
 }
 
@@ -122,7 +131,7 @@ func (s *Store) Revision(ctx context.Context) (seq, structure int64, err error) 
 		Seq       int64 `bun:"seq"`
 		Structure int64 `bun:"structure"`
 	}
-	rows, err := db.Scan[revision](ctx, s.db, `SELECT seq, structure FROM revisions WHERE id = 1`)
+	rows, err := db.Scan[revision](ctx, s.q, `SELECT seq, structure FROM revisions WHERE id = 1`)
 	if err != nil {
 		return 0, 0, err
 	}

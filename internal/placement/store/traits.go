@@ -17,12 +17,12 @@ func (s *Store) Traits(ctx context.Context, prefix string, names []string, assoc
 	if associated != nil {
 		q = q.WhereIf(*associated, "name IN (SELECT trait FROM provider_traits)").WhereIf(!*associated, "name NOT IN (SELECT trait FROM provider_traits)")
 	}
-	return db.All(ctx, s.db, q)
+	return db.All(ctx, s.q, q)
 }
 
 // HaveTraits says which of the names are traits.
 func (s *Store) HaveTraits(ctx context.Context, names []string) (map[string]bool, error) {
-	return have(ctx, s.db, `SELECT name FROM traits WHERE name IN (?)`, names)
+	return have(ctx, s.q, `SELECT name FROM traits WHERE name IN (?)`, names)
 }
 
 // HaveTraits says which of the names are traits, within the transaction.
