@@ -76,10 +76,13 @@ const atOnce = 200
 func (s *Store) marked(ctx context.Context, marks []mark, deleted bool) ([]nova.Server, error) {
 	found, missing := s.kept.find(marks)
 	for part := range slices.Chunk(missing, atOnce) {
-		list, err := db.All(ctx, s.db, servers.Select("").In("id", part))
-		if err == nil {
-			err = s.dress(ctx, list)
-		}
+		list, err := db.Read(ctx, s.db, func(ctx context.Context, on db.Q) ([]nova.Server, error) {
+			list, err := db.All(ctx, on, servers.Select("").In("id", part))
+			if err != nil {
+				return nil, err
+			}
+			return list, dress(ctx, on, list)
+		})
 		if err != nil {
 			return nil, err
 		}

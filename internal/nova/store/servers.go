@@ -30,13 +30,15 @@ func (s *Store) AnyServer(ctx context.Context, id string) (nova.Server, error) {
 }
 
 func (s *Store) server(ctx context.Context, q *db.Query[nova.Server]) (nova.Server, error) {
-	srv, err := db.One(ctx, s.db, q)
-	if err != nil {
-		return srv, err
-	}
-	list := []nova.Server{srv}
-	err = s.dress(ctx, list)
-	return list[0], err
+	return db.Read(ctx, s.db, func(ctx context.Context, on db.Q) (nova.Server, error) {
+		srv, err := db.One(ctx, on, q)
+		if err != nil {
+			return srv, err
+		}
+		list := []nova.Server{srv}
+		err = dress(ctx, on, list)
+		return list[0], err
+	})
 }
 
 // Servers returns one page of the servers that match f, newest first unless p
@@ -215,7 +217,7 @@ func addresses(srv nova.Server, version int) (out []string) {
 }
 
 // dress reads metadata and tags of the servers.
-func (s *Store) dress(ctx context.Context, list []nova.Server) error {
+func dress(ctx context.Context, on db.Q, list []nova.Server) error {
 	if len(list) == 0 {
 		return nil
 	}
@@ -225,14 +227,14 @@ func (s *Store) dress(ctx context.Context, list []nova.Server) error {
 		ids[i], at[srv.ID] = srv.ID, i
 		list[i].Metadata, list[i].Tags = map[string]string{}, []string{}
 	}
-	items, err := db.All(ctx, s.db, serverMetadata.Select("").In("server_id", ids))
+	items, err := db.All(ctx, on, serverMetadata.Select("").In("server_id", ids))
 	if err != nil {
 		return err
 	}
 	for _, m := range items {
 		list[at[m.ServerID]].Metadata[m.Item] = m.Content
 	}
-	tags, err := db.All(ctx, s.db, serverTags.Select("").In("server_id", ids).OrderBy("tag"))
+	tags, err := db.All(ctx, on, serverTags.Select("").In("server_id", ids).OrderBy("tag"))
 	for _, t := range tags {
 		srv := &list[at[t.ServerID]]
 		srv.Tags = append(srv.Tags, t.Tag)
