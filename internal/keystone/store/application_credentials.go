@@ -25,22 +25,27 @@ func (r reads) ApplicationCredentialByName(ctx context.Context, userID, name str
 }
 
 func (r reads) wholeAppCredential(ctx context.Context, q *db.Query[keystone.ApplicationCredential]) (keystone.ApplicationCredential, error) {
-	a, err := db.One(ctx, r.q, q)
-	if err != nil {
-		return a, err
-	}
-	rows := []keystone.ApplicationCredential{a}
-	err = r.completeAppCredentials(ctx, rows)
-	return rows[0], err
+	return whole(ctx, r, func(ctx context.Context, r reads) (keystone.ApplicationCredential, error) {
+		a, err := db.One(ctx, r.q, q)
+		if err != nil {
+			return a, err
+		}
+		rows := []keystone.ApplicationCredential{a}
+		err = r.completeAppCredentials(ctx, rows)
+		return rows[0], err
+	})
 }
 
 // ApplicationCredentials lists a user's.
 func (r reads) ApplicationCredentials(ctx context.Context, userID string, fs keystone.Filters) ([]keystone.ApplicationCredential, error) {
-	rows, err := list(ctx, r.q, appCredentials, append(fs, keystone.Filter{Name: "user_id", Value: userID}), "user_id", "name")
-	if err != nil {
-		return nil, err
-	}
-	return rows, r.completeAppCredentials(ctx, rows)
+	fs = append(fs, keystone.Filter{Name: "user_id", Value: userID})
+	return whole(ctx, r, func(ctx context.Context, r reads) ([]keystone.ApplicationCredential, error) {
+		rows, err := list(ctx, r.q, appCredentials, fs, "user_id", "name")
+		if err != nil {
+			return nil, err
+		}
+		return rows, r.completeAppCredentials(ctx, rows)
+	})
 }
 
 // completeAppCredentials reads roles and access rules into rows.

@@ -20,33 +20,37 @@ var ErrDuplicateRemoteID = fmt.Errorf("remote ID: %w", db.ErrDuplicate)
 
 // IdentityProvider is the identity provider with that ID, or ErrNoRow.
 func (r reads) IdentityProvider(ctx context.Context, id string) (keystone.IdentityProvider, error) {
-	p, err := db.One(ctx, r.q, identityProviders.Select("id = ?", id))
-	if err != nil {
+	return whole(ctx, r, func(ctx context.Context, r reads) (keystone.IdentityProvider, error) {
+		p, err := db.One(ctx, r.q, identityProviders.Select("id = ?", id))
+		if err != nil {
+			return p, err
+		}
+		names, err := db.All(ctx, r.q, remoteIDs.Select("idp_id = ?", id).OrderBy("remote_id"))
+		p.RemoteIDs = []string{}
+		for _, n := range names {
+			p.RemoteIDs = append(p.RemoteIDs, n.RemoteID)
+		}
 		return p, err
-	}
-	names, err := db.All(ctx, r.q, remoteIDs.Select("idp_id = ?", id).OrderBy("remote_id"))
-	p.RemoteIDs = []string{}
-	for _, n := range names {
-		p.RemoteIDs = append(p.RemoteIDs, n.RemoteID)
-	}
-	return p, err
+	})
 }
 
 // IdentityProviders lists the identity providers that pass the filters.
 func (r reads) IdentityProviders(ctx context.Context, fs keystone.Filters) ([]keystone.IdentityProvider, error) {
-	rows, err := list(ctx, r.q, identityProviders, fs, "id", "domain_id")
-	if err != nil || len(rows) == 0 {
+	return whole(ctx, r, func(ctx context.Context, r reads) ([]keystone.IdentityProvider, error) {
+		rows, err := list(ctx, r.q, identityProviders, fs, "id", "domain_id")
+		if err != nil || len(rows) == 0 {
+			return rows, err
+		}
+		names, err := db.All(ctx, r.q, remoteIDs.Select("").OrderBy("remote_id"))
+		of := map[string][]string{}
+		for _, n := range names {
+			of[n.IDPID] = append(of[n.IDPID], n.RemoteID)
+		}
+		for i := range rows {
+			rows[i].RemoteIDs = append([]string{}, of[rows[i].ID]...)
+		}
 		return rows, err
-	}
-	names, err := db.All(ctx, r.q, remoteIDs.Select("").OrderBy("remote_id"))
-	of := map[string][]string{}
-	for _, n := range names {
-		of[n.IDPID] = append(of[n.IDPID], n.RemoteID)
-	}
-	for i := range rows {
-		rows[i].RemoteIDs = append([]string{}, of[rows[i].ID]...)
-	}
-	return rows, err
+	})
 }
 
 // IdentityProviderByRemoteID is the ID of the identity provider that calls itself so, or ErrNoRow.

@@ -72,6 +72,14 @@ type reads struct {
 	fixed *keystone.CatalogTemplate // the catalogue, if it is not in the tables
 }
 
+// whole has fn read what is put together from several statements as of one moment. fn may run again.
+func whole[T any](ctx context.Context, r reads, fn func(ctx context.Context, r reads) (T, error)) (T, error) {
+	return db.Read(ctx, r.q, func(ctx context.Context, on db.Q) (T, error) {
+		r.q = on
+		return fn(ctx, r)
+	})
+}
+
 // Tx is a change under way. Its queries see what it wrote.
 type Tx struct {
 	reads

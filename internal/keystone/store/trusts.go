@@ -16,15 +16,17 @@ var (
 // Trust is the trust with that ID, roles included, or ErrNoRow if there is
 // none or it was deleted. It may have expired or be used up.
 func (r reads) Trust(ctx context.Context, id string) (keystone.Trust, error) {
-	t, err := db.One(ctx, r.q, trusts.Select("id = ? AND deleted_at IS NULL", id))
-	if err != nil {
+	return whole(ctx, r, func(ctx context.Context, r reads) (keystone.Trust, error) {
+		t, err := db.One(ctx, r.q, trusts.Select("id = ? AND deleted_at IS NULL", id))
+		if err != nil {
+			return t, err
+		}
+		roles, err := db.All(ctx, r.q, trustRoles.Select("trust_id = ?", id).OrderBy("place", "role_id"))
+		for _, row := range roles {
+			t.RoleIDs = append(t.RoleIDs, row.RoleID)
+		}
 		return t, err
-	}
-	roles, err := db.All(ctx, r.q, trustRoles.Select("trust_id = ?", id).OrderBy("place", "role_id"))
-	for _, row := range roles {
-		t.RoleIDs = append(t.RoleIDs, row.RoleID)
-	}
-	return t, err
+	})
 }
 
 // Trusts lists trusts, without their roles.
