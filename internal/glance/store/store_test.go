@@ -121,7 +121,7 @@ func TestImagesAreWhole(t *testing.T) {
 			}
 			return err
 		}
-		dbtest.Beside(t, 60, func(n int) error {
+		dbtest.Beside(t, 30, func(n int) error {
 			_, err := s.UpdateImage(t.Context(), admin, img.ID, now, of(n))
 			return err
 		}, func() error {

@@ -29,7 +29,7 @@ func TestResourcesAreWhole(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		dbtest.Beside(t, 60, func(n int) error {
+		dbtest.Beside(t, 30, func(n int) error {
 			round := fmt.Sprint(n + 1)
 			return change(func(ctx context.Context, tx *Tx) error {
 				old, was := port, rule

@@ -88,7 +88,7 @@ func TestGenerationsAreOfWhatIsTold(t *testing.T) {
 		if err := claim(1); err != nil {
 			t.Fatal(err)
 		}
-		dbtest.Beside(t, 100, func(n int) error { return claim(n + 2) }, func() error {
+		dbtest.Beside(t, 50, func(n int) error { return claim(n + 2) }, func() error {
 			rows, c, generations, err := reader.Allocations(ctx, user)
 			if err == nil && (rows[0].Used != c.Generation || rows[0].Used != generations[host.UUID]-1) {
 				err = fmt.Errorf("%d used by a consumer of generation %d from a provider of generation %d", rows[0].Used, c.Generation, generations[host.UUID])
