@@ -153,6 +153,7 @@ const identityAdminPort = 35357
 // tokenProvider makes and reads tokens; the function ends its connections.
 func tokenProvider(env *Env, st *store.Store) (token.Provider, func() error, error) {
 	none := func() error { return nil }
+	kept := env.Config.Keystone.allowExpired()
 	switch env.Config.TokenProvider {
 	case "jws":
 		dir, err := env.keyDir(jwsKeys)
@@ -164,9 +165,9 @@ func tokenProvider(env *Env, st *store.Store) (token.Provider, func() error, err
 	case "uuid":
 		if servers := env.Config.memcached(); len(servers) > 0 {
 			shelf := memcached.New(servers...)
-			return token.NewStored(shelf, service.DefaultAllowExpired), shelf.Close, nil
+			return token.NewStored(shelf, kept), shelf.Close, nil
 		}
-		return token.NewStored(st.Tokens(), service.DefaultAllowExpired), none, nil
+		return token.NewStored(st.Tokens(), kept), none, nil
 	}
 	keys, err := fernetRepository(env, tokenKeys)
 	return token.NewFernet(keys, env.Config.AuthMethods), none, err

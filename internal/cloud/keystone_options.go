@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -13,6 +14,7 @@ import (
 // names there; those of sections that have one option here bear no section.
 type KeystoneOptions struct {
 	V2                           bool               `yaml:"v2"`                                // serve version 2.0 of the API, too, and port 35357
+	AllowExpiredWindow           int                `yaml:"allow_expired_window"`              // seconds for which an expired token is good for work of services that goes on
 	ListLimit                    int                `yaml:"list_limit"`                        // resources in one list; 0 is any number
 	ListLimits                   map[string]int     `yaml:"list_limits"`                       // the same by section: identity, resource, role, catalog, policy, unified_limit
 	MaxProjectTreeDepth          int                `yaml:"max_project_tree_depth"`            // projects above one another in a domain
@@ -50,7 +52,7 @@ type SecurityCompliance struct {
 
 // defaultKeystone are the original's defaults.
 func defaultKeystone() KeystoneOptions {
-	return KeystoneOptions{MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
+	return KeystoneOptions{AllowExpiredWindow: int(service.DefaultAllowExpired / time.Second), MaxProjectTreeDepth: 5, EnforcementModel: keystone.FlatLimits.Name, ReturnAllEndpointsIfNoFilter: true,
 		ProhibitedImpliedRole: []string{"admin"}, IncludedPreviousWindows: 1,
 		OAuth2AuthnMethods: []string{service.TLSClientAuth, service.ClientSecretBasic}, OAuth2CertDNMappingID: "oauth2_mapping",
 		NotificationFormat: service.NotificationsCADF, NotificationOptOut: service.DefaultNotificationOptOut, SecurityCompliance: SecurityCompliance{LockoutDuration: 1800},
@@ -58,9 +60,15 @@ func defaultKeystone() KeystoneOptions {
 		IdentityMapping: IDMapping{BackwardCompatibleIDs: true}, Catalog: CatalogOptions{Driver: "sql", TemplateFile: "default_catalog.templates"}}
 }
 
+// allowExpired is allow_expired_window.
+func (k KeystoneOptions) allowExpired() time.Duration {
+	return time.Duration(k.AllowExpiredWindow) * time.Second
+}
+
 // apply adds the options to those of the service.
 func (k KeystoneOptions) apply(c service.Config) service.Config {
 	s := k.SecurityCompliance
+	c.AllowExpired = cmp.Or(k.allowExpired(), service.NoExpired)
 	c.ListLimits = map[string]int{"": k.ListLimit}
 	for section, n := range k.ListLimits {
 		c.ListLimits[section] = n
@@ -99,7 +107,7 @@ func (k KeystoneOptions) check() error {
 		errs = append(errs, errors.New("included_previous_windows is not within 0 and 10"))
 	}
 	s := k.SecurityCompliance
-	for name, n := range map[string]int{"list_limit": k.ListLimit, "disable_user_account_days_inactive": s.DisableUserAccountDaysInactive,
+	for name, n := range map[string]int{"allow_expired_window": k.AllowExpiredWindow, "list_limit": k.ListLimit, "disable_user_account_days_inactive": s.DisableUserAccountDaysInactive,
 		"lockout_failure_attempts": s.LockoutFailureAttempts, "lockout_duration": s.LockoutDuration, "password_expires_days": s.PasswordExpiresDays,
 		"unique_last_password_count": s.UniqueLastPasswordCount, "minimum_password_age": s.MinimumPasswordAge} {
 		if n < 0 {

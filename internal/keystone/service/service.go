@@ -40,7 +40,7 @@ type Compliance struct {
 // Config holds the options of the original that apply, by their names there.
 type Config struct {
 	Expiration         time.Duration // [token] expiration; default 1 h
-	AllowExpired       time.Duration // [token] allow_expired_window; default 48 h
+	AllowExpired       time.Duration // [token] allow_expired_window; default 48 h, NoExpired for none
 	ReceiptExpiration  time.Duration // [receipt] expiration; default 5 min
 	PasscodeWindows    int           // whose TOTP passcodes are good, the current and those before; [totp] included_previous_windows + 1; default 2
 	NoRescope          bool          // not [token] allow_rescope_scoped_token
@@ -72,6 +72,9 @@ type Config struct {
 
 // DefaultAllowExpired is the original's [token] allow_expired_window.
 const DefaultAllowExpired = 48 * time.Hour
+
+// NoExpired is an AllowExpired with which expired tokens are of no use.
+const NoExpired time.Duration = -1
 
 // Deps is what the service is made of.
 type Deps struct {
@@ -128,6 +131,7 @@ func New(d Deps) *Service {
 	if c.AllowExpired == 0 {
 		c.AllowExpired = DefaultAllowExpired
 	}
+	c.AllowExpired = max(c.AllowExpired, 0)
 	if c.PasscodeWindows == 0 {
 		c.PasscodeWindows = 2
 	}

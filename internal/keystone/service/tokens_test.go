@@ -61,3 +61,19 @@ func TestExpiredToken(t *testing.T) {
 	got, err := w.other.ExpiredToken(ctx, spare.ID)
 	gone("revoked before others", got, err)
 }
+
+// TestAllowExpiredWindow: an operator says for how long that is.
+func TestAllowExpiredWindow(t *testing.T) {
+	for set, window := range map[time.Duration]time.Duration{time.Hour: time.Hour, service.NoExpired: 0} {
+		w := newWorld(t, dbtest.SQLite(t, store.Migrations), func(c *service.Config) { c.AllowExpired = set })
+		tok, err := w.login(t.Context(), "pw")
+		w.must(t, err)
+		w.clock.now = tok.ExpiresAt.Add(window - time.Second)
+		_, err = w.ExpiredToken(t.Context(), tok.ID)
+		w.must(t, err)
+		w.clock.now = w.clock.now.Add(time.Second)
+		if _, err := w.ExpiredToken(t.Context(), tok.ID); !fault.Is(err, 404) {
+			t.Errorf("%s after it expired: %v", window, err)
+		}
+	}
+}
