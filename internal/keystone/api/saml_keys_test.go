@@ -450,3 +450,72 @@ func TestKeysOfServiceProvider(t *testing.T) {
 		}
 	}
 }
+
+// replace writes one file over another, as an operator does while the cloud runs.
+func replace(t testing.TB, file string, text []byte) {
+	t.Helper()
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func contents(t testing.TB, file string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// TestKeysOfServiceProviderChange: the next key is in use when its file is written, and stays when nonsense is.
+func TestKeysOfServiceProviderChange(t *testing.T) {
+	now, file := filed(t, spKey)
+	next, nextFile := filed(t, nextKey)
+	f, i, b := newSAML(t, func(c *sso.SAMLConfig) { c.Keys = []string{file} })
+	i.metadata.SPSSODescriptors[0].KeyDescriptors = nil
+	holds := func(what string, good, bad pair) {
+		t.Helper()
+		for p, want := range map[pair]int{good: 200, bad: 401} {
+			if code, body := i.bringEdited(t, b, func(r *etree.Element) { hide(r, sealing{}.seal(t, p.cert, written(t, r.FindElement("./Assertion")))) }); code != want {
+				t.Errorf("%s: %d %s, want %d", what, code, body, want)
+			}
+		}
+		told := f.visit("GET", samlAt+"/saml2/metadata", nil).Body.String()
+		if strings.Count(told, base64.StdEncoding.EncodeToString(good.cert.Raw)) != 2 || strings.Contains(told, base64.StdEncoding.EncodeToString(bad.cert.Raw)) {
+			t.Errorf("%s: the metadata tells of %s", what, told)
+		}
+	}
+	holds("before", now, next)
+	replace(t, file, contents(t, nextFile))
+	holds("changed", next, now)
+	replace(t, file, []byte("half a key"))
+	holds("broken", next, now)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	holds("gone", next, now)
+}
+
+// TestMetadataOfIdentityProviderChanges: its next key is known when its file is written.
+func TestMetadataOfIdentityProviderChanges(t *testing.T) {
+	var file string
+	_, i, b := newSAML(t, func(c *sso.SAMLConfig) { file = c.Metadata })
+	other, _ := filed(t, otherKey)
+	text := contents(t, file)
+	want := func(what string, status int) {
+		t.Helper()
+		b.cookies = map[string]string{}
+		if w := b.bring(t, i.ask(t, b)); w.Code != status {
+			t.Errorf("%s: %d %s, want %d", what, w.Code, w.Body, status)
+		}
+	}
+	want("before", 200)
+	old := base64.StdEncoding.EncodeToString(i.Certificate.Raw)
+	i.Key, i.Certificate = other.key, other.cert
+	want("by a key that is not known yet", 401)
+	replace(t, file, bytes.ReplaceAll(text, []byte(old), []byte(base64.StdEncoding.EncodeToString(other.cert.Raw))))
+	want("changed", 200)
+	replace(t, file, text[:100])
+	want("broken", 200)
+}

@@ -121,19 +121,19 @@ func (s *SAML) decrypt(hidden *etree.Element) ([]byte, error) {
 // contentKey is that of the data, encrypted for a key of ours: within the data
 // or beside it.
 func (s *SAML) contentKey(hidden, data *etree.Element) ([]byte, error) {
-	keys := children(hidden, encryptionNS, "EncryptedKey")
+	own, keys := s.keys.Current(), children(hidden, encryptionNS, "EncryptedKey")
 	if info := child(data, dsig.Namespace, "KeyInfo"); info != nil {
 		keys = append(keys, children(info, encryptionNS, "EncryptedKey")...)
 	}
 	switch {
-	case len(s.keys) == 0:
+	case len(own) == 0:
 		return nil, errors.New("there are no keys in saml of this provider")
 	case len(keys) == 0 || len(keys) > maxEncryptedKeys:
 		return nil, fmt.Errorf("it is encrypted for %d keys", len(keys))
 	}
 	var errs []error
 	for _, k := range keys {
-		for _, pair := range s.keys {
+		for _, pair := range own {
 			key, err := unwrap(pair.PrivateKey.(*rsa.PrivateKey), k)
 			if err == nil {
 				return key, nil

@@ -32,7 +32,7 @@ type Issuer struct {
 	clock clock.Clock
 
 	mu   sync.Mutex
-	pair *tls.Certificate
+	keys keyFiles // nil before the first use
 }
 
 // Statement is who a user is here, for another cloud.
@@ -65,25 +65,28 @@ const keyFile = "signing.pem"
 func (i *Issuer) key() (*tls.Certificate, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.pair != nil {
-		return i.pair, nil
-	}
-	file := filepath.Join(i.dir, keyFile)
-	text, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if text, err = i.makeKey(); err == nil {
-			text, err = keepFirst(file, text)
+	if i.keys == nil {
+		file := filepath.Join(i.dir, keyFile)
+		err := i.ensureKey(file)
+		if err == nil {
+			i.keys, err = watchKeys(file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("key for SAML: %w", err)
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("key for SAML: %w", err)
+	return i.keys.Current()[0], nil
+}
+
+func (i *Issuer) ensureKey(file string) error {
+	if _, err := os.Stat(file); !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	pair, err := tls.X509KeyPair(text, text)
-	if err != nil {
-		return nil, fmt.Errorf("key for SAML in %s: %w", file, err)
+	text, err := i.makeKey()
+	if err == nil {
+		_, err = keepFirst(file, text)
 	}
-	i.pair = &pair
-	return i.pair, nil
+	return err
 }
 
 // makeKey makes a pair that others get to know by our metadata.

@@ -11,10 +11,19 @@ import (
 	"github.com/beevik/etree"
 	"github.com/crewjam/saml"
 	dsig "github.com/russellhaering/goxmldsig"
+
+	"nacre/internal/oslo/config"
 )
 
 // minKeyBits is what a key of ours has at least.
 const minKeyBits = 2048
+
+// keyFiles are certificates with their keys, which may be changed at any time.
+type keyFiles = *config.Files[[]*tls.Certificate]
+
+func watchKeys(files ...string) (keyFiles, error) {
+	return config.Watch(func() ([]*tls.Certificate, error) { return readKeys(files) }, files...)
+}
 
 // readKeys reads certificates with their keys, one of each in a file.
 func readKeys(files []string) (pairs []*tls.Certificate, err error) {

@@ -85,7 +85,7 @@ func New(c Config, key []byte, dir string, ck clock.Clock) (*Parties, error) {
 			p.oidc[key] = &OIDC{cfg: *party.OIDC, callback: at + "/oidc/callback", client: p.client, clock: p.clock}
 			continue
 		}
-		keys, err := readKeys(party.SAML.Keys)
+		keys, err := watchKeys(party.SAML.Keys...)
 		if err != nil {
 			return nil, fmt.Errorf("federation: keys of %s with %s: %w", party.Protocol, party.IdentityProvider, err)
 		}

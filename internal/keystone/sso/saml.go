@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"compress/flate"
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,17 +24,19 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 
 	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/config"
 )
 
 // SAML is a service provider of one identity provider.
 type SAML struct {
 	cfg    SAMLConfig
 	at     string // address of the protocol
-	keys   []*tls.Certificate
+	keys   keyFiles
 	client *http.Client
 	clock  clock.Clock
 
 	mu    sync.Mutex
+	stamp string // of metadata in a file
 	idp   *saml.EntityDescriptor
 	certs []*x509.Certificate
 	read  time.Time
@@ -60,16 +62,22 @@ func (s *SAML) EntityID() string {
 	return s.at + "/saml2/metadata"
 }
 
-// metadata reads who the identity provider is. What was fetched is good for a
-// while longer if it cannot be fetched again.
+// metadata reads who the identity provider is, from a file when it has changed.
+// What was read is good for a while longer if it cannot be read again.
 func (s *SAML) metadata(ctx context.Context) (*saml.EntityDescriptor, []*x509.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.idp != nil && s.clock.Now().Sub(s.read) < metadataTime {
+	stamp := config.Stamp(s.cfg.Metadata)
+	changed := stamp != s.stamp
+	if s.idp != nil && !changed && s.clock.Now().Sub(s.read) < metadataTime {
 		return s.idp, s.certs, nil
 	}
+	s.stamp = stamp
 	idp, certs, err := s.readMetadata(ctx)
 	if err != nil && s.idp != nil && s.clock.Now().Sub(s.read) < 24*metadataTime {
+		if changed {
+			slog.ErrorContext(ctx, "changed metadata of an identity provider is of no use, that of before stays", "file", s.cfg.Metadata, "error", err)
+		}
 		return s.idp, s.certs, nil
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("metadata of the identity provider: %w", err)
@@ -147,7 +155,7 @@ func signingCerts(d *saml.EntityDescriptor) (certs []*x509.Certificate, err erro
 // request is a question to the identity provider, whose answer is to come to
 // acs by that binding.
 func (s *SAML) request(idp *saml.EntityDescriptor, where, acs, binding string) (*saml.AuthnRequest, error) {
-	if len(s.keys) == 0 && wantsSigned(idp) {
+	if len(s.keys.Current()) == 0 && wantsSigned(idp) {
 		return nil, errors.New("the identity provider wants signed requests: give keys in saml of this provider")
 	}
 	to, err := url.Parse(acs)
@@ -193,8 +201,8 @@ func (s *SAML) redirect(req *saml.AuthnRequest, state string) (string, error) {
 		return "", err
 	}
 	query := "SAMLRequest=" + url.QueryEscape(base64.StdEncoding.EncodeToString(text)) + "&RelayState=" + url.QueryEscape(state)
-	if len(s.keys) > 0 {
-		by, err := signer(s.keys[0])
+	if keys := s.keys.Current(); len(keys) > 0 {
+		by, err := signer(keys[0])
 		if err != nil {
 			return "", err
 		}
@@ -244,13 +252,14 @@ func (s *SAML) Unsolicited(ctx context.Context, answer string) (Assertion, error
 // Metadata is what an identity provider must know of us. It may meet a signature
 // by any of our keys, and is to encrypt for the first.
 func (s *SAML) Metadata() ([]byte, error) {
-	want, signs := true, len(s.keys) > 0
+	keys := s.keys.Current()
+	want, signs := true, len(keys) > 0
 	role := saml.RoleDescriptor{ProtocolSupportEnumeration: protocolNS}
-	for _, pair := range s.keys {
+	for _, pair := range keys {
 		role.KeyDescriptors = append(role.KeyDescriptors, described("signing", pair))
 	}
 	if signs {
-		role.KeyDescriptors = append(role.KeyDescriptors, described("encryption", s.keys[0], published...))
+		role.KeyDescriptors = append(role.KeyDescriptors, described("encryption", keys[0], published...))
 	}
 	d := saml.EntityDescriptor{EntityID: s.EntityID(), ValidUntil: s.clock.Now().AddDate(10, 0, 0), SPSSODescriptors: []saml.SPSSODescriptor{{
 		SSODescriptor:        saml.SSODescriptor{RoleDescriptor: role},
@@ -308,8 +317,8 @@ func (p *Parties) Question(ctx context.Context, idp, protocol string) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if len(s.keys) > 0 {
-		if req.Signature, err = signature(s.keys[0], req.Element()); err != nil {
+	if keys := s.keys.Current(); len(keys) > 0 {
+		if req.Signature, err = signature(keys[0], req.Element()); err != nil {
 			return nil, fmt.Errorf("sign request: %w", err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"encoding/xml"
 	"io"
 	"math/big"
 	"net/http"
@@ -18,6 +19,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/crewjam/saml"
 )
 
 func TestSeal(t *testing.T) {
@@ -188,6 +191,62 @@ func TestKeys(t *testing.T) {
 		_, err := New(Config{Providers: []Party{{"corp", "saml2", nil, &SAMLConfig{Metadata: "m", Keys: []string{good, file}}}}}, nil, "", nil)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "keys of saml2 with corp")) {
 			t.Errorf("%v, want %s", err, want)
+		}
+	}
+}
+
+// TestIssuerKeyChanges: assertions and metadata are by the key that is in the
+// file, or was there before nonsense.
+func TestIssuerKeyChanges(t *testing.T) {
+	dir := t.TempDir()
+	p, err := New(Config{PublicURL: "https://a.example/v3"}, nil, dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := os.ReadFile(pairFile(t, key, key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signs := func() *x509.Certificate {
+		t.Helper()
+		told, err := p.Issuer.Metadata()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d saml.EntityDescriptor
+		if err := xml.Unmarshal(told, &d); err != nil {
+			t.Fatal(err)
+		}
+		certs, err := signingCerts(&d)
+		if err != nil || len(certs) != 1 {
+			t.Fatal(certs, err)
+		}
+		text, err := p.Issuer.Assert("https://b.example", Statement{User: "tim"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc, err := parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fuzzed(t).signed(child(doc.Root(), assertionNS, "Assertion"), certs); err != nil {
+			t.Errorf("by another key than the metadata says: %v", err)
+		}
+		return certs[0]
+	}
+	if signs().PublicKey.(*rsa.PublicKey).Equal(key.Public()) {
+		t.Fatal("the key of later")
+	}
+	for _, text := range [][]byte{next, []byte("half a key")} {
+		if err := os.WriteFile(filepath.Join(dir, keyFile), text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if !signs().PublicKey.(*rsa.PublicKey).Equal(key.Public()) {
+			t.Errorf("not by the next key, after %.10q", text)
 		}
 	}
 }

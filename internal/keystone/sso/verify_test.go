@@ -3,10 +3,8 @@ package sso
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/crewjam/saml/xmlenc"
 
 	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/config"
 )
 
 const (
@@ -29,17 +28,12 @@ func fuzzed(t testing.TB) *SAML {
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := pairFile(t, key, key)
-	text, err := os.ReadFile(file)
+	keys, err := watchKeys(pairFile(t, key, key))
 	if err != nil {
 		t.Fatal(err)
 	}
-	pair, err := tls.X509KeyPair(text, text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &SAML{at: fuzzAt, keys: []*tls.Certificate{&pair}, clock: clock.System, idp: &saml.EntityDescriptor{EntityID: fuzzIDP},
-		certs: []*x509.Certificate{pair.Leaf}, read: clock.System.Now()}
+	return &SAML{at: fuzzAt, keys: keys, clock: clock.System, idp: &saml.EntityDescriptor{EntityID: fuzzIDP},
+		certs: []*x509.Certificate{keys.Current()[0].Leaf}, read: clock.System.Now(), stamp: config.Stamp("")}
 }
 
 // fuzzAnswer is a response that s takes, whose assertion is signed.
@@ -52,7 +46,7 @@ func fuzzAnswer(t testing.TB, s *SAML) *etree.Element {
 		AuthnStatements:     []saml.AuthnStatement{{AuthnInstant: now}},
 		AttributeStatements: []saml.AttributeStatement{{Attributes: []saml.Attribute{attribute("uid", "tim")}}}}
 	var err error
-	if a.Signature, err = signature(s.keys[0], a.Element()); err != nil {
+	if a.Signature, err = signature(s.keys.Current()[0], a.Element()); err != nil {
 		t.Fatal(err)
 	}
 	r := saml.Response{ID: "r", Version: "2.0", InResponseTo: "q", IssueInstant: now, Destination: s.ConsumerURL(),
@@ -65,7 +59,7 @@ func sealedAnswer(t testing.TB, s *SAML, answer *etree.Element) *etree.Element {
 	a := child(answer, assertionNS, "Assertion")
 	how := xmlenc.OAEP()
 	how.DigestMethod = xmlenc.SHA1
-	data, err := how.Encrypt(s.keys[0].Leaf, []byte(textOf(t, a)), nil)
+	data, err := how.Encrypt(s.keys.Current()[0].Leaf, []byte(textOf(t, a)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,5 @@
-// Package config reads a file of options into the structs that own them.
+// Package config reads a file of options into the structs that own them, and
+// other files that an operator may change as a process runs.
 //
 // A file is YAML; option names are those of the struct's yaml tags. An option
 // that nobody owns is a mistake, and all mistakes are reported together.
