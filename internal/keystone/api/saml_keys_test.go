@@ -58,9 +58,10 @@ type sealing struct {
 	wrap    func(to *x509.Certificate, key []byte) ([]byte, error) // by that method
 	key     int                                                    // how many bytes: 32
 	changed func([]byte) []byte                                    // what is sent for the initial vector and the text
+	as      string                                                 // what the element is: EncryptedAssertion
 }
 
-// seal is an EncryptedAssertion of a text.
+// seal is an EncryptedAssertion, or such another element, of a text.
 func (s sealing) seal(t testing.TB, to *x509.Certificate, text string) *etree.Element {
 	t.Helper()
 	content := cmp.Or(s.content, xenc11+"aes256-gcm")
@@ -81,11 +82,12 @@ func (s sealing) seal(t testing.TB, to *x509.Certificate, text string) *etree.El
 		t.Fatal(err)
 	}
 	method := cmp.Or(s.method, `<xenc:EncryptionMethod Algorithm="`+xenc+`rsa-oaep-mgf1p"/>`)
+	as := cmp.Or(s.as, "EncryptedAssertion")
 	doc := etree.NewDocument()
-	err = doc.ReadFromString(`<saml:EncryptedAssertion xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:xenc="` + xenc + `" xmlns:xenc11="` + xenc11 + `" xmlns:ds="http://www.w3.org/2000/09/xmldsig#">` +
+	err = doc.ReadFromString(`<saml:` + as + ` xmlns:saml="urn:oasis:names:tc:SAML:2.0:assertion" xmlns:xenc="` + xenc + `" xmlns:xenc11="` + xenc11 + `" xmlns:ds="http://www.w3.org/2000/09/xmldsig#">` +
 		`<xenc:EncryptedData Type="` + xenc + `Element"><xenc:EncryptionMethod Algorithm="` + content + `"/><ds:KeyInfo><xenc:EncryptedKey>` + method +
 		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(wrapped) + `</xenc:CipherValue></xenc:CipherData></xenc:EncryptedKey></ds:KeyInfo>` +
-		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(sent) + `</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData></saml:EncryptedAssertion>`)
+		`<xenc:CipherData><xenc:CipherValue>` + base64.StdEncoding.EncodeToString(sent) + `</xenc:CipherValue></xenc:CipherData></xenc:EncryptedData></saml:` + as + `>`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,6 +409,105 @@ func TestEncryptedAssertionsRefused(t *testing.T) {
 	refused("for another audience", func(r *etree.Element) { hide(r, sealing{}.seal(t, own, written(t, r.FindElement("./Assertion")))) })
 	_, i, b = newSAML(t, nil)
 	refused("without a key of ours", func(r *etree.Element) { hide(r, sealing{}.seal(t, own, written(t, r.FindElement("./Assertion")))) })
+}
+
+// bothRules make users by an attribute and the name of the subject.
+const bothRules = `{"mapping": {"rules": [
+	{"local": [{"user": {"name": "{0} {1}"}}, {"group": {"name": "staff", "domain": {"name": "federated"}}}], "remote": [{"type": "uid"}, {"type": "REMOTE_USER"}]}]}}`
+
+// within puts encrypted elements into the place of the name and of all attributes of a plain assertion.
+func within(t testing.TB, a *etree.Element, id, attribute sealing, to *x509.Certificate) {
+	t.Helper()
+	id.as, attribute.as = cmp.Or(id.as, "EncryptedID"), cmp.Or(attribute.as, "EncryptedAttribute")
+	for path, s := range map[string]sealing{"./Subject/NameID": id, "./AttributeStatement/Attribute": attribute} {
+		for _, e := range a.FindElements(path) {
+			e.Parent().InsertChildAt(e.Index(), s.seal(t, to, written(t, e)))
+			e.Parent().RemoveChild(e)
+		}
+	}
+}
+
+// TestEncryptedNamesAndAttributes takes an assertion whose parts are encrypted
+// for what it says, and refuses one that has a part which it cannot read.
+func TestEncryptedNamesAndAttributes(t *testing.T) {
+	own, file := filed(t, spKey)
+	other, _ := filed(t, otherKey)
+	f, i, b := newSAML(t, func(c *sso.SAMLConfig) { c.Keys = []string{file} })
+	i.metadata.SPSSODescriptors[0].KeyDescriptors = nil
+	f.must(t, "admin", "PATCH", fed+"/mappings/m", bothRules, 200)
+	_, refusal := i.bringEdited(t, b, func(r *etree.Element) { unsigned(r); unsigned(r.FindElement("./Assertion")) })
+	brought := func(what string, status int, edit func(a *etree.Element) *etree.Element) {
+		t.Helper()
+		code, body := i.bringEdited(t, b, func(r *etree.Element) {
+			a := r.FindElement("./Assertion").Copy()
+			unsigned(a)
+			hide(r, edit(a))
+		})
+		if code != status || code == 401 && body != refusal {
+			t.Errorf("%s: %d %s", what, code, body)
+		}
+		if m := tokenInPage.FindStringSubmatch(body); status == 200 && (m == nil || user(t, f.scoped("token", m[1], f.project))["name"] != "tim tim@idp") {
+			t.Errorf("%s: %s", what, body)
+		}
+	}
+	brought("parts", 200, func(a *etree.Element) *etree.Element {
+		within(t, a, sealing{}, sealing{content: xenc + "aes128-cbc", key: 16}, own.cert)
+		return i.signed(t, a)
+	})
+	brought("parts of what is encrypted whole", 200, func(a *etree.Element) *etree.Element {
+		within(t, a, sealing{}, sealing{}, own.cert)
+		return sealing{}.seal(t, own.cert, written(t, i.signed(t, a)))
+	})
+	brought("encrypted after it was signed", 401, func(a *etree.Element) *etree.Element {
+		a = i.signed(t, a)
+		within(t, a, sealing{}, sealing{}, own.cert)
+		return a
+	})
+	for what, tc := range map[string]struct {
+		id, attribute sealing
+		to            *x509.Certificate
+	}{
+		"for another":                   {to: other.cert},
+		"a name by triple DES":          {id: sealing{content: xenc + "tripledes-cbc", key: 24}},
+		"attributes by triple DES":      {attribute: sealing{content: xenc + "tripledes-cbc", key: 24}},
+		"a changed name":                {id: sealing{changed: func(sent []byte) []byte { sent[20] ^= 1; return sent }}},
+		"a changed attribute":           {attribute: sealing{changed: func(sent []byte) []byte { sent[20] ^= 1; return sent }}},
+		"a name that is an attribute":   {id: sealing{as: "EncryptedAttribute"}},
+		"attributes that are names":     {attribute: sealing{as: "EncryptedID"}},
+		"attributes that are nothing":   {attribute: sealing{changed: func([]byte) []byte { return nil }}},
+		"attributes that are assertion": {attribute: sealing{as: "EncryptedAssertion"}},
+	} {
+		brought(what, 401, func(a *etree.Element) *etree.Element {
+			within(t, a, tc.id, tc.attribute, cmp.Or(tc.to, own.cert))
+			return i.signed(t, a)
+		})
+	}
+	for what, text := range map[string]func(e *etree.Element) string{
+		"no XML":         func(*etree.Element) string { return "tim" },
+		"two attributes": func(e *etree.Element) string { return written(t, e) + written(t, e) },
+		"encrypted twice": func(e *etree.Element) string {
+			return written(t, sealing{as: "EncryptedAttribute"}.seal(t, own.cert, written(t, e)))
+		},
+		"one encrypted within": func(e *etree.Element) string {
+			e = e.Copy()
+			e.AddChild(sealing{as: "EncryptedID"}.seal(t, own.cert, "<x/>"))
+			return written(t, e)
+		},
+		"of no namespace": func(*etree.Element) string {
+			return `<Attribute Name="uid"><AttributeValue>admin</AttributeValue></Attribute>`
+		},
+	} {
+		brought(what, 401, func(a *etree.Element) *etree.Element {
+			st := a.FindElement("./AttributeStatement")
+			st.AddChild(sealing{as: "EncryptedAttribute"}.seal(t, own.cert, text(st.FindElement("./Attribute"))))
+			return i.signed(t, a)
+		})
+	}
+	f, i, b = newSAML(t, nil)
+	brought("without a key of ours", 401, func(a *etree.Element) *etree.Element {
+		within(t, a, sealing{}, sealing{}, own.cert)
+		return i.signed(t, a)
+	})
 }
 
 // TestKeysOfServiceProvider has two keys at once, and then only the later one.

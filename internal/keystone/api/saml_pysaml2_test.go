@@ -3,6 +3,7 @@ package api_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -69,6 +70,17 @@ func (p pySAML) answers(t *testing.T, content string, selfContained bool, sign .
 	if content != "" {
 		options["content"] = content
 	}
+	p.set(t, options)
+}
+
+// encryptsInside has it encrypt the name and the attributes of an assertion that it signs.
+func (p pySAML) encryptsInside(t *testing.T, content string) {
+	t.Helper()
+	p.set(t, map[string]any{"sign": []string{}, "content": content, "inside": true})
+}
+
+func (p pySAML) set(t *testing.T, options map[string]any) {
+	t.Helper()
 	text, err := json.Marshal(options)
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +129,23 @@ func TestSAMLOfAnotherMake(t *testing.T) {
 		}
 		if m := tokenInPage.FindStringSubmatch(w.Body.String()); w.Code == 200 && (m == nil || user(t, f.scoped("token", m[1], f.project))["name"] != "tim") {
 			t.Errorf("%s: %s", what, w.Body)
+		}
+	}
+	f.must(t, "admin", "PATCH", fed+"/mappings/m", bothRules, 200)
+	for content, status := range map[string]int{"aes128-cbc": 200, "aes256-gcm": 200, "tripledes-cbc": 401} {
+		p.encryptsInside(t, content)
+		b.cookies = map[string]string{}
+		form := i.ask(t, b)
+		text, _ := base64.StdEncoding.DecodeString(form.Get("SAMLResponse"))
+		if !bytes.Contains(text, []byte("EncryptedID>")) || bytes.Count(text, []byte("EncryptedData ")) != 3 || bytes.Contains(text, []byte("tim")) {
+			t.Fatalf("it is not encrypted inside: %s", text)
+		}
+		w := b.bring(t, form)
+		if w.Code != status {
+			t.Errorf("inside, %s: %d %s", content, w.Code, w.Body)
+		}
+		if m := tokenInPage.FindStringSubmatch(w.Body.String()); w.Code == 200 && (m == nil || !strings.HasPrefix(user(t, f.scoped("token", m[1], f.project))["name"].(string), "tim ")) {
+			t.Errorf("inside, %s: %s", content, w.Body)
 		}
 	}
 	p.answers(t, "aes256-gcm", true, "assertion")

@@ -13,7 +13,7 @@ import (
 	dsig "github.com/russellhaering/goxmldsig"
 )
 
-// Assertions are encrypted as in XML Encryption 1.1. crewjam's xmlenc is not
+// Assertions and their parts are encrypted as in XML Encryption 1.1. crewjam's xmlenc is not
 // used: it panics at a ciphertext of half a block, knows SHA-256 by a name of
 // its own, and would take RSA by PKCS #1 v1.5, which is an oracle for the key
 // of each assertion.
@@ -56,29 +56,18 @@ var masks = map[string]crypto.Hash{
 }
 
 // errSealed does not tell a wrong key from a changed text.
-var errSealed = errors.New("the assertion is not encrypted for a key of ours, or was changed")
+var errSealed = errors.New("it is not encrypted for a key of ours, or was changed")
 
-// maxEncryptedKeys bounds for how many readers an assertion may be encrypted.
+// maxEncryptedKeys bounds for how many readers something may be encrypted.
 const maxEncryptedKeys = 4
 
 // plain is the one assertion in an answer. One that is encrypted is put in plain
 // in its place, where it has the namespaces that it was encrypted with.
 func (s *SAML) plain(answer *etree.Element) (*etree.Element, error) {
 	if hidden := child(answer, assertionNS, "EncryptedAssertion"); hidden != nil {
-		text, err := s.decrypt(hidden)
-		if err != nil {
+		if err := s.reveal(hidden, "Assertion"); err != nil {
 			return nil, err
 		}
-		doc, err := parse(text)
-		if err != nil {
-			return nil, err
-		}
-		if len(doc.ChildElements()) != 1 {
-			return nil, errors.New("more was encrypted than an assertion")
-		}
-		e, at := doc.Root(), hidden.Index()
-		answer.RemoveChildAt(at)
-		answer.InsertChildAt(at, e)
 		if count(answer, "Assertion") != 1 || count(answer, "EncryptedAssertion") != 0 {
 			return nil, errors.New("what was encrypted is not one assertion")
 		}
@@ -90,18 +79,61 @@ func (s *SAML) plain(answer *etree.Element) (*etree.Element, error) {
 	return a, nil
 }
 
-// decrypt is the text of an EncryptedAssertion.
+// plainTags are what elements within an assertion hide.
+var plainTags = map[string]string{"EncryptedID": "NameID", "EncryptedAttribute": "Attribute"}
+
+// revealParts puts the parts of an assertion in plain that are encrypted, each in
+// its place. The signature must have been verified: it is over what was encrypted.
+func (s *SAML) revealParts(a *etree.Element) error {
+	for tag, plain := range plainTags {
+		for _, hidden := range all(a, tag) {
+			if err := s.reveal(hidden, plain); err != nil {
+				return err
+			}
+		}
+	}
+	for tag := range plainTags {
+		if count(a, tag) != 0 {
+			return errors.New("something is encrypted within what was encrypted")
+		}
+	}
+	return nil
+}
+
+// reveal puts what is encrypted in its place, the one element of that name.
+func (s *SAML) reveal(hidden *etree.Element, tag string) error {
+	text, err := s.decrypt(hidden)
+	if err != nil {
+		return fmt.Errorf("%s: %w", hidden.Tag, err)
+	}
+	doc, err := parse(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", hidden.Tag, err)
+	}
+	e, parent, at := doc.Root(), hidden.Parent(), hidden.Index()
+	if len(doc.ChildElements()) != 1 {
+		return fmt.Errorf("%s: more than one element was encrypted", hidden.Tag)
+	}
+	parent.RemoveChildAt(at)
+	parent.InsertChildAt(at, e)
+	if e.Tag != tag || e.NamespaceURI() != assertionNS {
+		return fmt.Errorf("%s: what was encrypted is no %s", hidden.Tag, tag)
+	}
+	return nil
+}
+
+// decrypt is the text of an EncryptedAssertion, or of a part.
 func (s *SAML) decrypt(hidden *etree.Element) ([]byte, error) {
 	data := child(hidden, encryptionNS, "EncryptedData")
 	if data == nil {
-		return nil, errors.New("an encrypted assertion without data")
+		return nil, errors.New("there is no data in it")
 	}
 	if kind := data.SelectAttrValue("Type", encryptionNS+"Element"); kind != encryptionNS+"Element" {
-		return nil, fmt.Errorf("an encrypted %s, an element is expected", kind)
+		return nil, fmt.Errorf("it hides a %s, an element is expected", kind)
 	}
 	how, known := contentCiphers[algorithm(data, encryptionNS, "EncryptionMethod")]
 	if !known {
-		return nil, fmt.Errorf("the assertion is encrypted by %q", algorithm(data, encryptionNS, "EncryptionMethod"))
+		return nil, fmt.Errorf("it is encrypted by %q", algorithm(data, encryptionNS, "EncryptionMethod"))
 	}
 	text, err := cipherValue(data)
 	if err != nil {

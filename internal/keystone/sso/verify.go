@@ -96,6 +96,9 @@ func (s *SAML) verifyElement(ctx context.Context, answer *etree.Element, want ex
 	if err != nil {
 		return Assertion{}, err
 	}
+	if err := s.revealParts(signed); err != nil {
+		return Assertion{}, err
+	}
 	var a saml.Assertion
 	if err := decode(signed, &a); err != nil {
 		return Assertion{}, err
@@ -106,16 +109,19 @@ func (s *SAML) verifyElement(ctx context.Context, answer *etree.Element, want ex
 	return s.assertion(&a), nil
 }
 
-// count is how many elements of that name there are, anywhere.
-func count(e *etree.Element, tag string) (n int) {
+// all are the elements of that name, anywhere.
+func all(e *etree.Element, tag string) (found []*etree.Element) {
 	if e.Tag == tag && e.NamespaceURI() == assertionNS {
-		n++
+		found = append(found, e)
 	}
 	for _, c := range e.ChildElements() {
-		n += count(c, tag)
+		found = append(found, all(c, tag)...)
 	}
-	return n
+	return found
 }
+
+// count is how many elements of that name there are, anywhere.
+func count(e *etree.Element, tag string) int { return len(all(e, tag)) }
 
 func decode(e *etree.Element, v any) error {
 	doc := etree.NewDocument()

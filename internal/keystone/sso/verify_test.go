@@ -36,39 +36,42 @@ func fuzzed(t testing.TB) *SAML {
 		certs: []*x509.Certificate{keys.Current()[0].Leaf}, read: clock.System.Now(), stamp: config.Stamp("")}
 }
 
-// fuzzAnswer is a response that s takes, whose assertion is signed.
+// fuzzAnswer is a response that s takes, whose assertion is signed over a name that is encrypted.
 func fuzzAnswer(t testing.TB, s *SAML) *etree.Element {
 	now := s.clock.Now()
 	a := &saml.Assertion{ID: "a", IssueInstant: now, Version: "2.0", Issuer: saml.Issuer{Value: fuzzIDP},
-		Subject: &saml.Subject{SubjectConfirmations: []saml.SubjectConfirmation{{Method: bearer,
+		Subject: &saml.Subject{NameID: &saml.NameID{Value: "tim@idp"}, SubjectConfirmations: []saml.SubjectConfirmation{{Method: bearer,
 			SubjectConfirmationData: &saml.SubjectConfirmationData{NotOnOrAfter: now.Add(24 * time.Hour), Recipient: s.ConsumerURL(), InResponseTo: "q"}}}},
 		Conditions:          &saml.Conditions{NotOnOrAfter: now.Add(24 * time.Hour), AudienceRestrictions: []saml.AudienceRestriction{{Audience: saml.Audience{Value: s.EntityID()}}}},
 		AuthnStatements:     []saml.AuthnStatement{{AuthnInstant: now}},
 		AttributeStatements: []saml.AttributeStatement{{Attributes: []saml.Attribute{attribute("uid", "tim")}}}}
-	var err error
-	if a.Signature, err = signature(s.keys.Current()[0], a.Element()); err != nil {
-		t.Fatal(err)
-	}
 	r := saml.Response{ID: "r", Version: "2.0", InResponseTo: "q", IssueInstant: now, Destination: s.ConsumerURL(),
 		Status: saml.Status{StatusCode: saml.StatusCode{Value: saml.StatusSuccess}}, Assertion: a}
-	return r.Element()
-}
-
-// sealedAnswer is the answer with its assertion encrypted, as another library does it.
-func sealedAnswer(t testing.TB, s *SAML, answer *etree.Element) *etree.Element {
-	a := child(answer, assertionNS, "Assertion")
-	how := xmlenc.OAEP()
-	how.DigestMethod = xmlenc.SHA1
-	data, err := how.Encrypt(s.keys.Current()[0].Leaf, []byte(textOf(t, a)), nil)
+	answer := r.Element()
+	e := child(answer, assertionNS, "Assertion")
+	conceal(t, s, child(child(e, assertionNS, "Subject"), assertionNS, "NameID"), "EncryptedID")
+	sig, err := signature(s.keys.Current()[0], e)
 	if err != nil {
 		t.Fatal(err)
 	}
-	hidden := etree.NewElement("saml:EncryptedAssertion")
+	e.InsertChildAt(1, sig)
+	return answer
+}
+
+// conceal encrypts an element in its place, as another library does it.
+func conceal(t testing.TB, s *SAML, e *etree.Element, tag string) {
+	e.CreateAttr("xmlns:saml", assertionNS)
+	how := xmlenc.OAEP()
+	how.DigestMethod = xmlenc.SHA1
+	data, err := how.Encrypt(s.keys.Current()[0].Leaf, []byte(textOf(t, e)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hidden := etree.NewElement("saml:" + tag)
 	hidden.CreateAttr("xmlns:saml", assertionNS)
 	hidden.AddChild(data)
-	answer.InsertChildAt(a.Index(), hidden)
-	answer.RemoveChild(a)
-	return answer
+	e.Parent().InsertChildAt(e.Index(), hidden)
+	e.Parent().RemoveChild(e)
 }
 
 func textOf(t testing.TB, e *etree.Element) string {
@@ -84,13 +87,15 @@ func textOf(t testing.TB, e *etree.Element) string {
 // FuzzAnswer edits answers: what is taken of one is what was signed.
 func FuzzAnswer(f *testing.F) {
 	s := fuzzed(f)
-	plain := textOf(f, fuzzAnswer(f, s))
-	sealed := textOf(f, sealedAnswer(f, s, fuzzAnswer(f, s)))
+	answer := fuzzAnswer(f, s)
+	plain := textOf(f, answer)
+	conceal(f, s, child(answer, assertionNS, "Assertion"), "EncryptedAssertion")
+	sealed := textOf(f, answer)
 	want := expected{request: "q", recipient: s.ConsumerURL()}
 	var signed string
 	for _, text := range []string{plain, sealed} {
 		said, err := s.verify(f.Context(), []byte(text), want)
-		if signed = fmt.Sprint(said.Issuer, said.ID, said.Attributes); err != nil || !strings.Contains(signed, "uid:[tim]") {
+		if signed = fmt.Sprint(said.Issuer, said.ID, said.Attributes); err != nil || !strings.Contains(signed, "uid:[tim]") || !strings.Contains(signed, "REMOTE_USER:[tim@idp]") {
 			f.Fatalf("%v %v: %s", said, err, text)
 		}
 	}

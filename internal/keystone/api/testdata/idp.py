@@ -4,7 +4,7 @@ Usage: idp.py DIRECTORY [PORT]           prints its address; its metadata is at 
 
 The directory has idp.pem (certificate and key), sp.xml (metadata of the service provider) and options.json:
 content (aes128-cbc, ...; absent for plain), sign (list of "assertion" and "response"), self_contained (each
-encrypted assertion declares its own namespaces).
+encrypted assertion declares its own namespaces), inside (the name and attributes are encrypted, the assertion is not).
 """
 import base64
 import functools
@@ -17,7 +17,7 @@ import sys
 import urllib.parse
 
 import saml2.entity
-from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_PAOS, BINDING_SOAP, saml, sigver
+from saml2 import BINDING_HTTP_POST, BINDING_HTTP_REDIRECT, BINDING_PAOS, BINDING_SOAP, class_name, saml, samlp, sigver
 from saml2.config import IdPConfig
 from saml2.metadata import entity_descriptor
 from saml2.server import Server
@@ -43,6 +43,19 @@ def encrypt_by(content):
     space, key = CONTENT[content]
     saml2.entity.pre_encryption_part = functools.partial(encryption_part, msg_enc=space + content)
     sigver.SecurityContext.encrypt_assertion = functools.partialmethod(encrypt, key_type=key)
+
+
+def encrypt_inside(idp, response, to):
+    """What the library does not do itself, with what it has: the assertion is signed over what is encrypted."""
+    text = re.sub(r'^<\?xml.*?\?>', '', str(response))
+    for plain, hidden in (('NameID', 'EncryptedID'), ('Attribute', 'EncryptedAttribute')):
+        text, found = re.subn(r'<(\w+):%s\b.*?</\1:%s>' % (plain, plain), r'<\1:%s>\g<0></\1:%s>' % (hidden, hidden), text, flags=re.DOTALL)
+        for _ in range(found):
+            text = idp._encrypt_assertion(None, to, text, "(//*[local-name()='%s']/*[local-name()='%s'])[1]" % (hidden, plain))
+    response = samlp.response_from_string(text)
+    assertion = response.assertion[0]
+    assertion.signature = sigver.pre_signature_part(assertion.id, idp.sec.my_cert, 1, digest_alg=DIGEST_SHA256, sign_alg=SIG_RSA_SHA256)
+    return idp.sec.sign_statement(str(response), class_name(assertion), node_id=assertion.id)
 
 
 def config(base, service_provider=True, enveloped=True):
@@ -79,12 +92,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if 'content' in options:
             encrypt_by(options['content'])
         where = idp.response_args(message, [to])
-        return where['destination'], str(idp.create_authn_response(
+        inside = options.get('inside', False)
+        response = idp.create_authn_response(
             USER, message.id, where['destination'], where['sp_entity_id'], userid='tim', authn={
                 'class_ref': saml.AUTHN_PASSWORD_PROTECTED, 'authn_auth': base},
             sign_assertion='assertion' in options['sign'], sign_response='response' in options['sign'],
-            encrypt_assertion='content' in options, encrypt_assertion_self_contained=options.get('self_contained', False),
-            sign_alg=SIG_RSA_SHA256, digest_alg=DIGEST_SHA256))
+            encrypt_assertion='content' in options and not inside, encrypt_assertion_self_contained=options.get('self_contained', False),
+            sign_alg=SIG_RSA_SHA256, digest_alg=DIGEST_SHA256)
+        if inside:
+            response = encrypt_inside(idp, response, where['sp_entity_id'])
+        return where['destination'], str(response)
 
     def verify(self, idp, query):
         """What the library leaves to its user: the signature in the address."""
