@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
+
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/fault"
 )
@@ -110,6 +112,26 @@ func TestInProcess(t *testing.T) {
 	}
 	t.Cleanup(bus.Close)
 	suite(t, bus)
+}
+
+func TestNATS(t *testing.T) {
+	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, NoLog: true, MaxPayload: maxMessage, MaxPending: 4 * maxMessage})
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv.Start()
+	t.Cleanup(srv.Shutdown)
+	if !srv.ReadyForConnections(10 * time.Second) {
+		t.Fatal("the server is not ready")
+	}
+	dial := func(url string) (*NATS, error) { return DialNATS(url) }
+	bus, err := dial(srv.ClientURL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bus.Close)
+	suite(t, bus)
+	t.Run("stuck", func(t *testing.T) { stuck(t, srv.ClientURL(), dial) })
 }
 
 func BenchmarkCall(b *testing.B) {

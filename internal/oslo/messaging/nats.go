@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"time"
@@ -20,8 +21,43 @@ const maxMessage = 32 << 20
 type NATS struct {
 	conn   *nats.Conn
 	server *server.Server // nil when it is not ours
+	socket *socket        // nil when it is
 	ctx    context.Context
 	cancel context.CancelFunc
+	leaving
+}
+
+// socket dials, and can end the connection when the library waits for a server
+// that does not read: it does so for a minute, and nothing else is done meanwhile.
+type socket struct {
+	net.Dialer
+	mu    sync.Mutex
+	conn  net.Conn
+	ended bool
+}
+
+// Dial implements nats.CustomDialer.
+func (s *socket) Dial(network, address string) (net.Conn, error) {
+	conn, err := s.Dialer.Dial(network, address)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.ended {
+		_, err = conn.Close(), net.ErrClosed
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.conn = conn
+	return conn, nil
+}
+
+func (s *socket) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	if s.conn != nil {
+		_ = s.conn.Close()
+	}
 }
 
 // InProcess starts a bus within this process; nothing listens on a socket.
@@ -40,21 +76,22 @@ func InProcess() (*NATS, error) {
 		srv.Shutdown()
 		return nil, fmt.Errorf("in-process bus: %w", err)
 	}
-	return newNATS(conn, srv), nil
+	return newNATS(conn, srv, nil), nil
 }
 
 // DialNATS joins the NATS servers of url ("nats://host:4222,…").
 func DialNATS(url string, opts ...nats.Option) (*NATS, error) {
-	conn, err := nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true)}, opts...)...)
+	s := &socket{Dialer: net.Dialer{Timeout: nats.DefaultTimeout}}
+	conn, err := nats.Connect(url, append([]nats.Option{nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true), nats.SetCustomDialer(s)}, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("bus %s: %w", url, err)
 	}
-	return newNATS(conn, nil), nil
+	return newNATS(conn, nil, s), nil
 }
 
-func newNATS(conn *nats.Conn, srv *server.Server) *NATS {
+func newNATS(conn *nats.Conn, srv *server.Server, s *socket) *NATS {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &NATS{conn: conn, server: srv, ctx: ctx, cancel: cancel}
+	return &NATS{conn: conn, server: srv, socket: s, ctx: ctx, cancel: cancel}
 }
 
 // subject makes a topic safe as a NATS subject: a host name keeps its dots as one token.
@@ -106,13 +143,15 @@ func (b *NATS) publish(ctx context.Context, subj, method string, req any) error 
 
 // Serve implements Bus.
 func (b *NATS) Serve(topic string, methods Methods) (func(), error) {
-	var running sync.WaitGroup
+	var running, replying sync.WaitGroup
 	ctx, cancel := context.WithCancel(b.ctx)
 	handle := func(m *nats.Msg) {
 		running.Add(1)
+		replying.Add(1)
 		go func() {
-			defer running.Done()
+			defer replying.Done()
 			out := serve(ctx, methods, m.Data)
+			running.Done()
 			if m.Reply != "" {
 				_ = m.Respond(out)
 			}
@@ -133,10 +172,10 @@ func (b *NATS) Serve(topic string, methods Methods) (func(), error) {
 		_ = sub.SetPendingLimits(-1, 8*maxMessage)
 	}
 	return func() {
-		_, _ = one.Unsubscribe(), all.Unsubscribe()
-		_ = b.conn.Flush()
+		b.tell(func() { _, _, _ = one.Unsubscribe(), all.Unsubscribe(), b.conn.Flush() })
 		cancel()
 		running.Wait()
+		b.tell(replying.Wait)
 	}, b.conn.Flush()
 }
 
@@ -160,13 +199,23 @@ func (b *NATS) Listen(fn func(Event)) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	return func() { _ = sub.Unsubscribe() }, b.conn.Flush()
+	return func() { b.tell(func() { _ = sub.Unsubscribe() }) }, b.conn.Flush()
 }
 
 // Close implements Bus.
 func (b *NATS) Close() {
 	b.cancel()
-	b.conn.Close()
+	closed := make(chan struct{})
+	go func() { b.conn.Close(); close(closed) }()
+	select {
+	case <-closed:
+	case <-time.After(closeWithin):
+		if b.socket != nil {
+			b.socket.end()
+		}
+		<-closed
+	}
+	b.work.Wait()
 	if b.server != nil {
 		b.server.Shutdown()
 	}

@@ -30,6 +30,7 @@ type RabbitMQ struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 	done   sync.WaitGroup
+	leaving
 
 	mu      sync.Mutex
 	conn    *amqp.Connection
@@ -279,7 +280,7 @@ func (b *RabbitMQ) start(c *consumer) (stop func(), err error) {
 		delete(b.serving, c)
 		ch := c.ch
 		b.mu.Unlock()
-		_ = ch.Close()
+		b.tell(func() { _ = ch.Close() })
 		c.work.Wait()
 	}, nil
 }
@@ -336,16 +337,13 @@ func (b *RabbitMQ) Listen(fn func(Event)) (func(), error) {
 	return b.start(c)
 }
 
-// closeWithin is how long a broker may take to say farewell: one that does not
-// read would hold up a stop until its heartbeat is missed.
-const closeWithin = time.Second
-
 // Close implements Bus.
 func (b *RabbitMQ) Close() {
 	b.cancel()
 	b.mu.Lock()
 	conn := b.conn
 	b.mu.Unlock()
-	_ = conn.CloseDeadline(time.Now().Add(closeWithin))
+	_ = conn.CloseDeadline(time.Now().Add(closeWithin)) // one that does not read would hold this up until its heartbeat is missed
 	b.done.Wait()
+	b.work.Wait()
 }

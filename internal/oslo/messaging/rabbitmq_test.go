@@ -63,9 +63,13 @@ func stopReading(t *testing.T, url string) (through string, stop func()) {
 }
 
 // stuck has a broker that stops reading: whoever tells of events goes on, and so does a stop.
-func stuck(t *testing.T, url string) {
+func stuck[B Bus](t *testing.T, url string, dial func(url string) (B, error)) {
 	through, stop := stopReading(t, url)
-	bus, err := DialRabbitMQ(through)
+	bus, err := dial(through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leave, err := bus.Serve("stuck", Methods{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,6 +85,7 @@ func stuck(t *testing.T, url string) {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		defer cancel()
 		n.Close(ctx)
+		leave()
 		bus.Close()
 		<-n.ended
 		done <- dropped
@@ -103,7 +108,7 @@ func TestRabbitMQ(t *testing.T) {
 	}
 	t.Cleanup(bus.Close)
 	suite(t, bus)
-	t.Run("stuck", func(t *testing.T) { stuck(t, url) })
+	t.Run("stuck", func(t *testing.T) { stuck(t, url, DialRabbitMQ) })
 	t.Run("reconnects", func(t *testing.T) {
 		stop, err := bus.Serve("again", Methods{})
 		if err != nil {
