@@ -52,6 +52,7 @@ func (o *upOptions) add(cmd *cobra.Command) {
 	f.StringVar(&o.file, "config", "", "YAML file of options; flags win over it")
 	f.StringVar(&o.flags.StateDir, "state-dir", o.flags.StateDir, "directory of everything that survives a restart")
 	f.StringVar(&o.flags.Listen, "listen", o.flags.Listen, "IP address of all APIs")
+	f.StringVar(&o.flags.Public, "public-endpoint", "", "what clients are told instead of the address, such as https://cloud.example, without a port")
 	f.StringVar(&o.flags.TLS.Cert, "tls-cert", "", "certificate of all APIs, a file in PEM; in the clear when empty")
 	f.StringVar(&o.flags.TLS.Key, "tls-key", "", "file of its key")
 	f.StringVar(&o.flags.TLS.ClientCA, "tls-client-ca", "", "file of the authorities whose certificates of clients are believed")
@@ -74,19 +75,20 @@ func (o *upOptions) configuration(cmd *cobra.Command) (cloud.Config, error) {
 		cfg.Processes = o.processes
 	}
 	for name, set := range map[string]func(){
-		"state-dir":     func() { cfg.StateDir = o.flags.StateDir },
-		"listen":        func() { cfg.Listen = o.flags.Listen; cfg.OpsListen = "" },
-		"tls-cert":      func() { cfg.TLS.Cert = o.flags.TLS.Cert },
-		"tls-key":       func() { cfg.TLS.Key = o.flags.TLS.Key },
-		"tls-client-ca": func() { cfg.TLS.ClientCA = o.flags.TLS.ClientCA },
-		"tls-ca":        func() { cfg.TLS.CA = o.flags.TLS.CA },
-		"region":        func() { cfg.Region = o.flags.Region },
-		"guest-image":   func() { cfg.GuestImage = o.flags.GuestImage },
-		"virt-type":     func() { cfg.VirtType = o.flags.VirtType },
-		"fake-hosts":    func() { cfg.FakeHosts = o.flags.FakeHosts },
-		"port-offset":   func() { cfg.PortOffset = o.flags.PortOffset; cfg.OpsListen = "" },
-		"no-defaults":   func() { cfg.NoDefaults = o.flags.NoDefaults },
-		"fail-point":    func() { cfg.FailPoint = o.flags.FailPoint },
+		"state-dir":       func() { cfg.StateDir = o.flags.StateDir },
+		"listen":          func() { cfg.Listen = o.flags.Listen; cfg.OpsListen = "" },
+		"public-endpoint": func() { cfg.Public = o.flags.Public },
+		"tls-cert":        func() { cfg.TLS.Cert = o.flags.TLS.Cert },
+		"tls-key":         func() { cfg.TLS.Key = o.flags.TLS.Key },
+		"tls-client-ca":   func() { cfg.TLS.ClientCA = o.flags.TLS.ClientCA },
+		"tls-ca":          func() { cfg.TLS.CA = o.flags.TLS.CA },
+		"region":          func() { cfg.Region = o.flags.Region },
+		"guest-image":     func() { cfg.GuestImage = o.flags.GuestImage },
+		"virt-type":       func() { cfg.VirtType = o.flags.VirtType },
+		"fake-hosts":      func() { cfg.FakeHosts = o.flags.FakeHosts },
+		"port-offset":     func() { cfg.PortOffset = o.flags.PortOffset; cfg.OpsListen = "" },
+		"no-defaults":     func() { cfg.NoDefaults = o.flags.NoDefaults },
+		"fail-point":      func() { cfg.FailPoint = o.flags.FailPoint },
 	} {
 		if cmd.Flags().Changed(name) {
 			set()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,9 +22,10 @@ import (
 // Config is what an operator may decide about a cloud. The zero values of
 // DefaultConfig give a working cloud on one machine.
 type Config struct {
-	StateDir string `yaml:"state_dir"` // everything that must survive a restart
-	Listen   string `yaml:"listen"`    // address of all APIs
-	TLS      TLS    `yaml:"tls"`       // of all APIs
+	StateDir string `yaml:"state_dir"`       // everything that must survive a restart
+	Listen   string `yaml:"listen"`          // address of all APIs
+	Public   string `yaml:"public_endpoint"` // https://cloud.example: what clients are told instead, without a port
+	TLS      TLS    `yaml:"tls"`             // of all APIs
 	Region   string `yaml:"region"`
 	Host     string `yaml:"host"` // this host's name in Nova and Neutron; the machine's when empty
 
@@ -112,7 +114,7 @@ func (c *Config) Check() error {
 	if net.ParseIP(c.Listen) == nil {
 		errs = append(errs, fmt.Errorf("listen: %q is not an IP address", c.Listen))
 	}
-	errs = append(errs, c.TLS.check(c.Listen))
+	errs = append(errs, c.checkPublic(), c.TLS.check(c.publicHost()))
 	if abs, err := filepath.Abs(c.TLS.CA); err == nil && c.TLS.CA != "" {
 		c.TLS.CA = abs // openrc says it to shells elsewhere
 	}
@@ -179,6 +181,30 @@ func (c *Config) Check() error {
 		c.OpsListen = net.JoinHostPort("127.0.0.1", fmt.Sprint(opsPort+c.PortOffset))
 	}
 	return errors.Join(errs...)
+}
+
+// checkPublic refuses what is no address of all APIs.
+func (c *Config) checkPublic() error {
+	if c.Public == "" {
+		return nil
+	}
+	c.Public = strings.TrimSuffix(c.Public, "/")
+	u, err := url.Parse(c.Public)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.String() != u.Scheme+"://"+u.Host || u.Port() != "" {
+		return fmt.Errorf("public_endpoint: %q is not an address such as https://cloud.example, without a port", c.Public)
+	}
+	if u.Scheme == "http" && c.TLS.Cert != "" {
+		return fmt.Errorf("public_endpoint: %q, but the APIs are served over https", c.Public)
+	}
+	return nil
+}
+
+// publicHost is the name or address by which clients know this cloud.
+func (c *Config) publicHost() string {
+	if u, err := url.Parse(c.Public); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	return c.Listen
 }
 
 // whole reports whether this is a cloud of ours alone, which makes users and

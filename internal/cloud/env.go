@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -85,13 +86,17 @@ func (e *Env) Dir(parts ...string) (string, error) {
 // Door is the front of a service's API.
 func (e *Env) Door(service string) httpapi.Door {
 	proxies, _ := e.Config.certificateProxies() // Check reports a mistake; until then there are none
+	public := ""
+	if i := slices.IndexFunc(Catalogue, func(s Catalog) bool { return s.Name == service }); i >= 0 && e.Config.Public != "" {
+		public = e.URL(Catalogue[i].Port)
+	}
 	identity := e.URL(keystoneEntry.Port) + "/"
 	if url := e.Config.Authtoken.AuthURL; url != "" {
 		identity = strings.TrimSuffix(url, "v3")
 	}
 	return httpapi.Door{CertificateProxies: proxies, Tokens: e.tokens, Expired: e.tokens.ValidateExpired, ServiceRoles: e.Config.Authtoken.ServiceTokenRoles,
 		PolicyFile:  e.Config.PolicyFile(service),
-		IdentityURL: identity, Clock: e.Clock, Observe: e.Metrics.Observer(service)}
+		IdentityURL: identity, PublicURL: public, Clock: e.Clock, Observe: e.Metrics.Observer(service)}
 }
 
 // Session is a service user's: clients of the other services.
@@ -128,18 +133,23 @@ func (e *Env) session(user, password, project string) *keystoneauth.Session {
 	return keystoneauth.New(cfg, e.Transport)
 }
 
-// URL is the address of a port of this cloud, without a path.
+// URL is the address of a port of this cloud, without a path, as clients are told it.
 func (e *Env) URL(port int) string {
-	scheme := "http://"
-	if e.Config.TLS.Cert != "" {
-		scheme = "https://"
+	scheme, _, told := strings.Cut(e.Config.Public, "://")
+	switch {
+	case !told && e.Config.TLS.Cert == "":
+		scheme = "http"
+	case !told:
+		scheme = "https"
 	}
-	return scheme + e.HostPort(port)
+	return scheme + "://" + e.hostPort(e.Config.publicHost(), port)
 }
 
 // HostPort is where a service of that classic port listens.
-func (e *Env) HostPort(port int) string {
-	return net.JoinHostPort(e.Config.Listen, fmt.Sprint(port+e.Config.PortOffset))
+func (e *Env) HostPort(port int) string { return e.hostPort(e.Config.Listen, port) }
+
+func (e *Env) hostPort(host string, port int) string {
+	return net.JoinHostPort(host, fmt.Sprint(port+e.Config.PortOffset))
 }
 
 // failAt names the points of a service's flows at which a test may end this

@@ -138,7 +138,11 @@ func identityAPIs(run *Running, svc *service.Service, env *Env) (err error) {
 		run.API, err = api.New(svc, door)
 		return err
 	}
-	admin, err := api.NewV2(svc, door, api.V2Admin)
+	admins := door
+	if admins.PublicURL != "" {
+		admins.PublicURL = env.URL(identityAdminPort)
+	}
+	admin, err := api.NewV2(svc, admins, api.V2Admin)
 	if err != nil {
 		return err
 	}

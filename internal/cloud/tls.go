@@ -5,10 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
-	"sync"
+
+	"nacre/internal/oslo/config"
 )
 
 // TLS says how the APIs are served: in the clear, if it is empty.
@@ -19,7 +19,7 @@ type TLS struct {
 	CA       string `yaml:"ca"`        // file of the authorities that clients of this cloud are to trust, OS_CACERT; the machine's when empty
 }
 
-func (t TLS) check(listen string) error {
+func (t TLS) check(host string) error {
 	if t.Cert == "" && t.Key == "" {
 		if t.ClientCA != "" {
 			return errors.New("tls: client_ca goes with cert and key")
@@ -29,7 +29,7 @@ func (t TLS) check(listen string) error {
 	}
 	cfg, err := t.read()
 	if err == nil {
-		err = cfg.Certificates[0].Leaf.VerifyHostname(listen) // the catalogue names it
+		err = cfg.Certificates[0].Leaf.VerifyHostname(host) // the catalogue names it
 	}
 	if err == nil {
 		_, err = t.authorities()
@@ -74,15 +74,31 @@ func addFile(pool *x509.CertPool, file string) error {
 	return err
 }
 
-// sockets is how this process is a client of others.
+// sockets is how this process is a client of others: authorities that have
+// changed hold from the next call on.
 func (t TLS) sockets() (http.RoundTripper, error) {
-	pool, err := t.authorities()
-	if pool == nil || err != nil {
-		return nil, err
+	if t.CA == "" {
+		return nil, nil
 	}
+	now, err := config.Watch(t.transport, t.CA)
+	return trusting{now}, err
+}
+
+func (t TLS) transport() (*http.Transport, error) {
+	pool, err := t.authorities()
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-	return transport, nil
+	return transport, err
+}
+
+// trusting calls by the transport of the moment.
+type trusting struct {
+	now *config.Files[*http.Transport]
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t trusting) RoundTrip(r *http.Request) (*http.Response, error) {
+	return t.now.Current().RoundTrip(r)
 }
 
 // listener is what connections are accepted with: files that have changed hold
@@ -91,49 +107,9 @@ func (t TLS) listener() (*tls.Config, error) {
 	if t.Cert == "" {
 		return nil, nil
 	}
-	f := &tlsFiles{files: t, stamp: t.stamp()}
-	var err error
-	if f.config, err = t.read(); err != nil {
+	now, err := config.Watch(t.read, t.Cert, t.Key, t.ClientCA)
+	if err != nil {
 		return nil, fmt.Errorf("tls: %w", err)
 	}
-	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return f.current(), nil }}, nil
-}
-
-// tlsFiles is what was read, and of which files.
-type tlsFiles struct {
-	files TLS
-
-	mu     sync.Mutex
-	stamp  string
-	config *tls.Config
-}
-
-// current reads changed files. While they do not fit each other, what was
-// read before stays.
-func (f *tlsFiles) current() *tls.Config {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	stamp := f.files.stamp()
-	if stamp == f.stamp {
-		return f.config
-	}
-	f.stamp = stamp
-	cfg, err := f.files.read()
-	if err != nil {
-		slog.Error("the changed certificate cannot be used; the one of before stays", "error", err)
-		return f.config
-	}
-	slog.Info("the certificate was read again", "until", cfg.Certificates[0].Leaf.NotAfter)
-	f.config = cfg
-	return cfg
-}
-
-// stamp differs when a file has changed.
-func (t TLS) stamp() (stamp string) {
-	for _, file := range []string{t.Cert, t.Key, t.ClientCA} {
-		if st, err := os.Stat(file); err == nil {
-			stamp += fmt.Sprint(st.ModTime().UnixNano(), st.Size(), " ")
-		}
-	}
-	return stamp
+	return &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return now.Current(), nil }}, nil
 }

@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -255,6 +256,105 @@ func TestTLSAlone(t *testing.T) {
 	}
 	if got, _ := request(t, next.client(nil), "GET", keystone, ""); got != 200 {
 		t.Errorf("with the next certificate: %d", got)
+	}
+}
+
+// TestPublicEndpoint: a cloud is told of by a name that is not where it listens.
+func TestPublicEndpoint(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	ca.sign("server", &x509.Certificate{DNSNames: []string{"localhost"}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	whole := cloudtest.Start(t, 1, func(c *cloud.Config) {
+		c.TLS = cloud.TLS{Cert: ca.file("server.pem"), Key: ca.file("server.key"), CA: ca.file("ca.pem")}
+		c.Public, c.Sockets, c.Keystone.V2 = "https://localhost/", true, true
+	})
+	at := func(port int) string {
+		return "https://localhost:" + strconv.Itoa(port+whole.Env.Config.PortOffset)
+	}
+	admin := whole.Token(cloudtest.Admin)
+	_, text := request(t, ca.client(nil), "GET", at(5000)+"/v3/auth/catalog", "", "X-Auth-Token", admin)
+	for _, port := range []int{5000, 8774, 8778, 9292, 9696, 35357} {
+		if !strings.Contains(text, `"url":"`+at(port)) || strings.Contains(text, "127.0.0.1") {
+			t.Errorf("the catalogue does not tell of %s, or not alone: %s", at(port), text)
+		}
+	}
+	direct := ca.client(nil)
+	direct.Transport.(*http.Transport).TLSClientConfig.ServerName = "localhost"
+	for port, path := range map[int]string{5000: "/", 35357: "/", 8774: "/", 9292: "/versions", 9696: "/"} {
+		if _, text := request(t, direct, "GET", "https://"+whole.Env.HostPort(port)+path, ""); !strings.Contains(text, at(port)+"/") || strings.Contains(text, "127.0.0.1") {
+			t.Errorf("%d: %s", port, text)
+		}
+	}
+	for _, name := range []string{"openrc", "clouds.yaml"} {
+		text, err := os.ReadFile(filepath.Join(whole.Env.Config.StateDir, name))
+		if err != nil || !strings.Contains(string(text), at(5000)+"/v3") || strings.Contains(string(text), "127.0.0.1") {
+			t.Errorf("%s: %v %s", name, err, text)
+		}
+	}
+}
+
+// TestPublicEndpointOfProxy: where others end TLS the cloud says https, in the clear itself.
+func TestPublicEndpointOfProxy(t *testing.T) {
+	whole := cloudtest.Start(t, 1, func(c *cloud.Config) { c.Public, c.NoDefaults = "https://cloud.invalid", true })
+	user := whole.As(cloudtest.Admin).Identity()
+	answer := user.Get("/auth/catalog").Want(200)
+	if got := string(answer.Body); !strings.Contains(got, "https://cloud.invalid:") || strings.Contains(got, "http://") {
+		t.Errorf("%s", got)
+	}
+	_, text := request(t, http.DefaultClient, "GET", "http://"+whole.Env.HostPort(5000)+"/", "")
+	if !strings.Contains(text, `"href":"`+whole.Env.URL(5000)+`/v3/"`) {
+		t.Errorf("%s", text)
+	}
+}
+
+// TestTLSAuthoritiesChange: whom this process trusts as a client it reads again.
+func TestTLSAuthoritiesChange(t *testing.T) {
+	ca, other := newAuthority(t, "ca"), newAuthority(t, "other")
+	ca.server("server", "127.0.0.1")
+	trusted := other.file("other.pem")
+	whole := cloudtest.Start(t, 1, func(c *cloud.Config) {
+		c.TLS, c.NoDefaults = cloud.TLS{Cert: ca.file("server.pem"), Key: ca.file("server.key")}, true
+	})
+	beside := part(t, whole, func(c *cloud.Config) {
+		c.Processes, c.TLS.CA = []string{"placement-api"}, trusted
+		c.Authtoken = cloud.Authtoken{AuthURL: whole.Env.URL(5000) + "/v3", Username: "placement", Password: whole.Env.Secrets.Services["placement"]}
+	})
+	want := func(what string, status int) {
+		t.Helper()
+		if got, text := request(t, http.DefaultClient, "GET", beside.Env.URL(8778)+"/resource_providers", "", "X-Auth-Token", whole.Token(cloudtest.Admin)); got != status {
+			t.Errorf("%s: %d %s", what, got, text)
+		}
+	}
+	want("another authority", 401)
+	text, err := os.ReadFile(ca.file("ca.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.write("other.pem", text)
+	want("the right one", 200)
+	other.write("other.pem", []byte("half a certificate"))
+	want("none", 200)
+}
+
+// TestPublicEndpointIsChecked: what is no address of all APIs is refused.
+func TestPublicEndpointIsChecked(t *testing.T) {
+	ca := newAuthority(t, "ca")
+	ca.server("server", "127.0.0.1")
+	secure := cloud.TLS{Cert: ca.file("server.pem"), Key: ca.file("server.key")}
+	for _, tc := range []struct {
+		public, want string
+		tls          cloud.TLS
+	}{
+		{"", "", cloud.TLS{}}, {"http://cloud.example", "", cloud.TLS{}}, {"https://cloud.example/", "", cloud.TLS{}}, {"https://[::1]", "", cloud.TLS{}},
+		{"https://127.0.0.1", "", secure}, {"http://127.0.0.1", "served over https", secure}, {"https://cloud.example", "cloud.example", secure},
+		{"cloud.example", "not an address", cloud.TLS{}}, {"https://cloud.example:5000", "without a port", cloud.TLS{}},
+		{"https://cloud.example/identity", "not an address", cloud.TLS{}}, {"https://", "not an address", cloud.TLS{}}, {"ftp://cloud.example", "not an address", cloud.TLS{}},
+		{"https://user@cloud.example", "not an address", cloud.TLS{}}, {"https://cloud.example?x", "not an address", cloud.TLS{}},
+	} {
+		cfg := cloud.DefaultConfig()
+		cfg.Public, cfg.TLS = tc.public, tc.tls
+		if err := cfg.Check(); (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
+			t.Errorf("%s: %v, want %q", tc.public, err, tc.want)
+		}
 	}
 }
 

@@ -220,6 +220,7 @@ func (c *Cloud) serve(port int, h http.Handler) error {
 	addr := c.Env.HostPort(port)
 	if !c.Env.Config.Sockets {
 		c.Env.Transport.Serve(addr, h)
+		c.Env.Transport.Serve(c.Env.hostPort(c.Env.Config.publicHost(), port), h)
 	}
 	return c.listen(addr, c.tls, h)
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"net/url"
 
 	"nacre/internal/keystone"
 	"nacre/internal/oslo/httpapi"
@@ -73,7 +72,7 @@ func (a *API) deleteConsumer(c *httpapi.Call) (httpapi.None, error) {
 
 // oauthProof is the call as its consumer signed it.
 func oauthProof(c *httpapi.Call) (keystone.OAuthProof, error) {
-	u, err := url.Parse(c.BaseURL() + c.R.URL.RequestURI())
+	u, err := c.RequestURL()
 	return keystone.OAuthProof{Authorization: c.R.Header.Get("Authorization"), URL: u, ProjectID: c.R.Header.Get("Requested-Project-Id")}, err
 }
 

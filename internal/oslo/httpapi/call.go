@@ -70,8 +70,24 @@ func (c *Call) Enforce(rule string, t policy.Target) error {
 	return c.api.policy.Check(c.Caller, rule, t)
 }
 
-// BaseURL is the address the client used, without a path: "http://host:8774".
-func (c *Call) BaseURL() string { return baseURL(c.R) }
+// BaseURL is the address of this API, without a path: the public one, or the
+// one that the client used, "http://host:8774".
+func (c *Call) BaseURL() string {
+	if c.api.door.PublicURL != "" {
+		return c.api.door.PublicURL
+	}
+	return baseURL(c.R)
+}
+
+// RequestURL is the address that the client used, as it knows it: whoever ends
+// TLS before us may not tell, but then the public address does.
+func (c *Call) RequestURL() (*url.URL, error) {
+	u, err := url.Parse(baseURL(c.R) + c.R.URL.RequestURI())
+	if scheme, _, public := strings.Cut(c.api.door.PublicURL, "://"); public && err == nil {
+		u.Scheme = scheme
+	}
+	return u, err
+}
 
 func baseURL(r *http.Request) string {
 	scheme, host := "http", r.Host

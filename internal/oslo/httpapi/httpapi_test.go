@@ -236,3 +236,20 @@ func BenchmarkShow(b *testing.B) {
 		api.ServeHTTP(httptest.NewRecorder(), r)
 	}
 }
+
+// TestPublicURL: answers name the public address, and what a client has signed
+// is the address that it used, by the public scheme.
+func TestPublicURL(t *testing.T) {
+	for public, want := range map[string]string{
+		"":                           "http://10.0.0.1:5000 http://10.0.0.1:5000/v3/x?a=b",
+		"https://cloud.example:5000": "https://cloud.example:5000 https://10.0.0.1:5000/v3/x?a=b",
+	} {
+		r := httptest.NewRequest("GET", "/v3/x?a=b", nil)
+		r.Host = "10.0.0.1:5000"
+		c := &Call{R: r, api: &API{door: Door{PublicURL: public}}}
+		u, err := c.RequestURL()
+		if got := c.BaseURL() + " " + u.String(); err != nil || got != want {
+			t.Errorf("%s %v, want %s", got, err, want)
+		}
+	}
+}
