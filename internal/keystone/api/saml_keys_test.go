@@ -11,12 +11,15 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/beevik/etree"
 	dsig "github.com/russellhaering/goxmldsig"
@@ -596,6 +599,40 @@ func TestKeysOfServiceProviderChange(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds("gone", next, now)
+}
+
+// TestFetchedMetadataOfIdentityProviderChanges: it is fetched again for a
+// signature that it does not know, but not at once, however many come.
+func TestFetchedMetadataOfIdentityProviderChanges(t *testing.T) {
+	f, i, b := newSAML(t, func(c *sso.SAMLConfig) {
+		c.Metadata = regexp.MustCompile(`entityID="([^"]*)"`).FindStringSubmatch(string(contents(t, c.Metadata)))[1]
+	})
+	fetched := 0
+	serve := i.at.Config.Handler
+	i.at.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metadata" {
+			fetched++
+		}
+		serve.ServeHTTP(w, r)
+	})
+	other, _ := filed(t, otherKey)
+	want := func(what string, status, times int) {
+		t.Helper()
+		b.cookies = map[string]string{}
+		if w := b.bring(t, i.ask(t, b)); w.Code != status || fetched != times {
+			t.Errorf("%s: %d %s, fetched %d times", what, w.Code, w.Body, fetched)
+		}
+	}
+	want("before", 200, 1)
+	i.Key, i.Certificate = other.key, other.cert
+	want("changed a moment later", 401, 1)
+	f.clock.ahead = 2 * time.Minute
+	want("changed", 200, 2)
+	want("again", 200, 2)
+	next, _ := filed(t, nextKey)
+	i.Key, i.Certificate = next.key, next.cert
+	want("changed once more", 401, 2)
+	want("changed once more", 401, 2)
 }
 
 // TestMetadataOfIdentityProviderChanges: its next key is known when its file is written.

@@ -40,10 +40,16 @@ type SAML struct {
 	idp   *saml.EntityDescriptor
 	certs []*x509.Certificate
 	read  time.Time
+	tried time.Time // to read it again
 }
 
-// metadataTime is how long fetched metadata is used.
-const metadataTime = time.Hour
+// metadataTime is how long fetched metadata is used, freshTime how long where it
+// does not know a signature. If it cannot be fetched again, it lasts for staleTime.
+const (
+	metadataTime = time.Hour
+	freshTime    = time.Minute
+	staleTime    = 24 * time.Hour
+)
 
 // ConsumerURL is where browsers bring answers.
 func (s *SAML) ConsumerURL() string { return s.at + "/saml2/acs" }
@@ -62,19 +68,20 @@ func (s *SAML) EntityID() string {
 	return s.at + "/saml2/metadata"
 }
 
-// metadata reads who the identity provider is, from a file when it has changed.
-// What was read is good for a while longer if it cannot be read again.
-func (s *SAML) metadata(ctx context.Context) (*saml.EntityDescriptor, []*x509.Certificate, error) {
+// metadata is who the identity provider is, read so long ago at most, or before
+// its file has changed. What was read is good for a while longer if it cannot be
+// read again.
+func (s *SAML) metadata(ctx context.Context, age time.Duration) (*saml.EntityDescriptor, []*x509.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	stamp := config.Stamp(s.cfg.Metadata)
-	changed := stamp != s.stamp
-	if s.idp != nil && !changed && s.clock.Now().Sub(s.read) < metadataTime {
+	stamp, now := config.Stamp(s.cfg.Metadata), s.clock.Now()
+	changed, stale := stamp != s.stamp, s.idp == nil || now.Sub(s.read) >= staleTime
+	if !stale && !changed && (now.Sub(s.read) < age || now.Sub(s.tried) < freshTime) {
 		return s.idp, s.certs, nil
 	}
-	s.stamp = stamp
+	s.stamp, s.tried = stamp, now
 	idp, certs, err := s.readMetadata(ctx)
-	if err != nil && s.idp != nil && s.clock.Now().Sub(s.read) < 24*metadataTime {
+	if err != nil && !stale {
 		if changed {
 			slog.ErrorContext(ctx, "changed metadata of an identity provider is of no use, that of before stays", "file", s.cfg.Metadata, "error", err)
 		}
@@ -82,7 +89,7 @@ func (s *SAML) metadata(ctx context.Context) (*saml.EntityDescriptor, []*x509.Ce
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("metadata of the identity provider: %w", err)
 	}
-	s.idp, s.certs, s.read = idp, certs, s.clock.Now()
+	s.idp, s.certs, s.read = idp, certs, now
 	return idp, certs, nil
 }
 
@@ -173,7 +180,7 @@ func wantsSigned(idp *saml.EntityDescriptor) bool {
 }
 
 func (s *SAML) login(ctx context.Context, l *Login) (string, error) {
-	idp, _, err := s.metadata(ctx)
+	idp, _, err := s.metadata(ctx, metadataTime)
 	if err != nil {
 		return "", err
 	}
@@ -309,7 +316,7 @@ func block(name, ns string) *etree.Element {
 // provider. It brings the relay state back with the answer.
 func (p *Parties) Question(ctx context.Context, idp, protocol string) ([]byte, error) {
 	s := p.SAML(idp, protocol)
-	metadata, _, err := s.metadata(ctx)
+	metadata, _, err := s.metadata(ctx, metadataTime)
 	if err != nil {
 		return nil, err
 	}

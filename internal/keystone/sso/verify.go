@@ -76,7 +76,7 @@ func (s *SAML) verify(ctx context.Context, text []byte, want expected) (Assertio
 // verifyElement takes from an answer what was signed, and nothing else: what
 // is read further down is the element that the signature was verified over.
 func (s *SAML) verifyElement(ctx context.Context, answer *etree.Element, want expected) (Assertion, error) {
-	idp, certs, err := s.metadata(ctx)
+	idp, certs, err := s.metadata(ctx, metadataTime)
 	if err != nil {
 		return Assertion{}, err
 	}
@@ -93,6 +93,11 @@ func (s *SAML) verifyElement(ctx context.Context, answer *etree.Element, want ex
 		return Assertion{}, err
 	}
 	signed, err := s.signedAssertion(answer, certs)
+	if errors.Is(err, errKey) { // it may sign by another one now
+		if _, certs, err = s.metadata(ctx, freshTime); err == nil {
+			signed, err = s.signedAssertion(answer, certs)
+		}
+	}
 	if err != nil {
 		return Assertion{}, err
 	}
@@ -213,8 +218,11 @@ func (s *SAML) signed(e *etree.Element, certs []*x509.Certificate) (*etree.Eleme
 			return over, nil
 		}
 	}
-	return nil, fmt.Errorf("signature: %w", err)
+	return nil, fmt.Errorf("%w: %w", errKey, err)
 }
+
+// errKey is a signature that was made by no known key, or over something else.
+var errKey = errors.New("signature")
 
 // strong are the algorithms of a signature that need no permission.
 var strong = []string{dsig.RSASHA256SignatureMethod, dsig.RSASHA384SignatureMethod, dsig.RSASHA512SignatureMethod,
