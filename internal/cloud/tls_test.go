@@ -324,7 +324,7 @@ func TestTLSAuthoritiesChange(t *testing.T) {
 			t.Errorf("%s: %d %s", what, got, text)
 		}
 	}
-	want("another authority", 401)
+	want("another authority", 503)
 	text, err := os.ReadFile(ca.file("ca.pem"))
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -250,6 +252,30 @@ func TestPublicURL(t *testing.T) {
 		u, err := c.RequestURL()
 		if got := c.BaseURL() + " " + u.String(); err != nil || got != want {
 			t.Errorf("%s %v, want %s", got, err, want)
+		}
+	}
+}
+
+// away is an identity service that nobody reaches.
+type away struct{}
+
+func (away) Validate(context.Context, string) (auth.Identity, error) {
+	return auth.Identity{}, errors.New("no route to host")
+}
+
+// TestIdentityAway: a token that nobody can be asked about is not called wrong.
+func TestIdentityAway(t *testing.T) {
+	for kind, want := range map[string]string{"": "503 The Keystone service is temporarily unavailable.", "identity": "500 Unexpected API Error"} {
+		api := testAPI(t, func(s *Service) { s.Type = kind })
+		api.door.Tokens = away{}
+		r := httptest.NewRequest("GET", "/v2.1/things", nil)
+		for token, want := range map[string]string{"m": want, "": "401 requires authentication"} {
+			r.Header.Set("X-Auth-Token", token)
+			w := httptest.NewRecorder()
+			api.ServeHTTP(w, r)
+			if status, text, _ := strings.Cut(want, " "); strconv.Itoa(w.Code) != status || !strings.Contains(w.Body.String(), text) || !json.Valid(w.Body.Bytes()) {
+				t.Errorf("%q, token %q: %d %s", kind, token, w.Code, w.Body)
+			}
 		}
 	}
 }

@@ -114,7 +114,7 @@ func (a *API) serve(c *Call) {
 	routes, inside := a.match(c)
 	if public := publicOf(routes, c.R.Method); public == nil && !(routes == nil && (!inside || a.svc.RouteFirst)) {
 		if err := a.authenticate(c); err != nil {
-			c.send(a.unauthorized(c))
+			a.refuse(c, err)
 			return
 		}
 	}
@@ -519,6 +519,21 @@ func (a *API) notAllowed(c *Call, allow []string) Response {
 		return a.notFound(c)
 	}
 	return a.svc.NotAllowed(c, allow)
+}
+
+// refuse answers a call whose token is not good, or cannot be asked about: that
+// is no reason for its client to log in again.
+func (a *API) refuse(c *Call, err error) {
+	switch {
+	case errors.Is(err, auth.ErrInvalid):
+		c.send(a.unauthorized(c))
+	case a.svc.Type == "identity" || c.Ctx().Err() != nil:
+		c.fail(err)
+	default:
+		slog.ErrorContext(c.Ctx(), "a token cannot be validated", "service", a.svc.Name, "error", err)
+		c.send(Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Content-Type": {"application/json"}},
+			Body: []byte(`{"message": "The server is currently unavailable. Please try again at a later time.<br /><br />\nThe Keystone service is temporarily unavailable.\n\n", "code": "503 Service Unavailable", "title": "Service Unavailable"}`)})
+	}
 }
 
 func (a *API) unauthorized(c *Call) Response {
