@@ -86,14 +86,39 @@ func compile(defaults map[string]Rule, over map[string]string) (*compiled, error
 		}
 		c.nodes[name] = n
 	}
+	refs := map[string][]string{}
 	for name, check := range c.checks {
 		for _, tok := range tokenize(check) {
-			if ref, ok := strings.CutPrefix(tok, "rule:"); ok && c.checks[ref] == "" && !has(c.checks, ref) {
+			ref, ok := strings.CutPrefix(tok, "rule:")
+			if ok && !has(c.checks, ref) {
 				errs = append(errs, fmt.Errorf("policy %s refers to rule %q, which does not exist", name, ref))
+			} else if ok {
+				refs[name] = append(refs[name], ref)
 			}
 		}
 	}
+	for name := range refs { // what it means nobody could say, and to ask it would take for ever
+		if leads(refs, name, name, map[string]bool{}) {
+			errs = append(errs, fmt.Errorf("policy %s refers to itself", name))
+		}
+	}
 	return c, errors.Join(errs...)
+}
+
+// leads reports whether a rule refers to another, itself or through those that it refers to.
+func leads(refs map[string][]string, from, to string, seen map[string]bool) bool {
+	for _, ref := range refs[from] {
+		if ref == to {
+			return true
+		}
+		if !seen[ref] {
+			seen[ref] = true
+			if leads(refs, ref, to, seen) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func has(m map[string]string, k string) bool { _, ok := m[k]; return ok }
