@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -115,6 +116,7 @@ func hostile() map[string]dangerous {
 		"vmdk sibling file":          {vmdk(strings.Replace(good, "SPARSE", "FLAT", 1)), "vmdk", "descriptor"},
 		"vmdk by descriptor alone":   {monolithic().le64(12, 0), "vmdk", "descriptor"},
 		"vmdk seSparse":              {blank(4096).text(0, vmdkMagicSE), "vmdk", "descriptor"},
+		"vmdk many lines":            {vmdk(strings.Repeat("\n", 4096) + good), "vmdk", "descriptor"},
 		"vmdk strange line":          {vmdk(good + "something else\n"), "vmdk", "descriptor"},
 		"vmdk descriptor elsewhere":  {monolithic().le64(28, 2), "vmdk", "descriptor"},
 		"vmdk no descriptor":         {monolithic().le64(36, 0), "vmdk", "descriptor"},
@@ -292,6 +294,12 @@ func kernel() *image {
 	return blank(8192).text(0, "MZ").le16(510, mbrSignature).text(514, "HdrS")
 }
 
+// crowded is an archive of a virtual machine with so many files more.
+func crowded(more int) *image {
+	m := blank(0).member("x.ovf", '0', nil).member("x.vmdk", '0', monolithic().b)
+	return m.put(len(m.b), bytes.Repeat(blank(0).member("x", '0', []byte("x")).b, more)).endOfArchive()
+}
+
 func TestVerifyArchive(t *testing.T) {
 	evil := vmdk(strings.Replace(fmt.Sprintf(goodDescriptor, "monolithicSparse"), "disk.vmdk", "/etc/passwd", 1))
 	good := ova(monolithic())
@@ -299,11 +307,15 @@ func TestVerifyArchive(t *testing.T) {
 		image *image
 		want  string
 	}{
-		"good":            {good, ""},
-		"described file":  {blank(0).member("././@LongLink", 'L', []byte("long.ovf\x00")).put(1024, good.b), ""},
-		"evil disk":       {ova(evil), "inner_descriptor: Invalid extent filenames found"},
-		"overlay":         {ova(qcow2(3).be64(8, 4096)), "inner_backing_file: Image has a backing file"},
-		"bare descriptor": {ova(blank(0).text(0, fmt.Sprintf(goodDescriptor, "monolithicFlat"))), "inner_descriptor: Unsupported subformat"},
+		"good":                          {good, ""},
+		"described file":                {blank(0).member("././@LongLink", 'L', []byte("long.ovf\x00")).put(1024, good.b), ""},
+		"evil disk":                     {ova(evil), "inner_descriptor: Invalid extent filenames found"},
+		"overlay":                       {ova(qcow2(3).be64(8, 4096)), "inner_backing_file: Image has a backing file"},
+		"bare descriptor":               {ova(blank(0).text(0, fmt.Sprintf(goodDescriptor, "monolithicFlat"))), "inner_descriptor: Unsupported subformat"},
+		"as many files as there may be": {crowded(maxMembers - 2), ""},
+		"too many files":                {crowded(maxMembers - 1), "archive: The archive has more than 128 files"},
+		"too many descriptions": {blank(0).put(0, bytes.Repeat(blank(0).member("x", 'x', nil).b, maxMembers)).put(maxMembers*tarBlock, good.b),
+			"archive: The archive has more than 128 files"},
 		"link":            {blank(0).member("x.ovf", '0', nil).member("disk", '2', nil).endOfArchive(), "archive: The archive has links"},
 		"path":            {blank(0).member("x.ovf", '0', nil).member("../disk", '0', nil).endOfArchive(), "archive: Invalid file names"},
 		"cut":             {&image{good.b[:4000]}, "archive: The archive is cut short"},

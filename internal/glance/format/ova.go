@@ -1,6 +1,8 @@
 package format
 
 import (
+	"cmp"
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -11,6 +13,8 @@ import (
 const (
 	tarBlock = 512
 	tarMagic = "ustar"
+
+	maxMembers = 128 // files and descriptions of them; a virtual machine with all the disks it can have is half of it
 )
 
 // archive walks through a tar archive as it passes and inspects each file in it.
@@ -19,9 +23,10 @@ type archive struct {
 	left   int64      // bytes of the current file that did not pass yet
 	pad    int64      // and of what fills it up
 	inner  *Inspector // of the current file; nil between files and for descriptions of them
-	files  int
-	over   bool // the end was seen, or it is no OVA
+	over   bool       // the end was seen, or it is no OVA
 	found  *Found
+
+	members int
 }
 
 // write takes the next piece of the archive.
@@ -57,6 +62,12 @@ func (a *archive) fileBegins(h block) {
 		a.over = true
 		return
 	}
+	if a.members == maxMembers {
+		a.found = cmp.Or(a.found, &Found{Format: "ova"})
+		a.stop(fmt.Sprintf("The archive has more than %d files", maxMembers))
+		return
+	}
+	a.members++
 	name, _, _ := strings.Cut(string(h[:100]), "\x00")
 	size, err := strconv.ParseInt(strings.Trim(string(h[124:136]), " \x00"), 8, 64)
 	kind := h.byte(156)
@@ -70,7 +81,7 @@ func (a *archive) fileBegins(h block) {
 			a.found = &Found{Format: "ova"}
 		}
 	}
-	if a.files++; err != nil || size < 0 || !h.has(257, tarMagic) || !checksumFits(h) {
+	if err != nil || size < 0 || !h.has(257, tarMagic) || !checksumFits(h) {
 		a.stop("The archive is malformed")
 		return
 	}

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bytes"
 	"slices"
 	"strings"
 )
@@ -16,6 +17,8 @@ const (
 	vmdkDescriptorAt  = 512
 	vmdkDescriptorMax = 1<<20 - 1
 	vmdkFooterMark    = 3
+
+	vmdkDescriptorLines = 4096 // a disk of one extent has a few dozen
 )
 
 // vmdkDescriptor is the window on the descriptor of a sparse extent. One that
@@ -62,18 +65,26 @@ func (in *Inspector) sparseVMDK(h block) *Found {
 // checkDescriptor accepts only the lines it understands, of a disk that is
 // this one file.
 func (f *Found) checkDescriptor(d block) {
-	text, _, _ := strings.Cut(string(d), "\x00")
-	f.refuse(!isText(block(text)), "descriptor", "The descriptor is not text")
-	text = strings.ToLower(text)
+	if end := bytes.IndexByte(d, 0); end >= 0 {
+		d = d[:end]
+	}
+	f.refuse(!isText(d), "descriptor", "The descriptor is not text")
+	text := strings.ToLower(string(d))
 	// Some take the first one they find, be it in a comment.
 	f.refuse(strings.Count(text, "createtype") > 1, "descriptor", "More than one subformat")
-	kind, extents := "", 0
+	kind, extents, lines := "", 0, 0
 	for line := range strings.Lines(text) {
+		if lines++; lines > vmdkDescriptorLines {
+			f.refuse(true, "descriptor", "The descriptor has too many lines")
+			return
+		}
 		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || strings.HasPrefix(line, "ddb") {
+			continue
+		}
 		key, value, isField := strings.Cut(line, "=")
 		key, value = strings.TrimSpace(key), strings.Trim(strings.TrimSpace(value), `"`)
 		switch {
-		case line == "" || line[0] == '#' || strings.HasPrefix(line, "ddb"):
 		case isExtent(line):
 			extents++
 			f.refuse(strings.ContainsAny(line, `/\`), "descriptor", "Invalid extent filenames found")
