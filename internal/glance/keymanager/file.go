@@ -2,7 +2,6 @@ package keymanager
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,7 +25,7 @@ func NewFiles(dir string) (*Files, error) {
 }
 
 // Certificate implements KeyManager. The directory is looked at each time.
-func (f *Files) Certificate(_ context.Context, id string) (*x509.Certificate, error) {
+func (f *Files) Certificate(_ context.Context, id string) (*Certificate, error) {
 	if !uuid.Valid(id) { // nor a path
 		return nil, ErrNotFound
 	}

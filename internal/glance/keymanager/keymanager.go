@@ -3,8 +3,6 @@ package keymanager
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 )
@@ -13,7 +11,7 @@ import (
 type KeyManager interface {
 	// Certificate is the one of that ID, as far as the caller in ctx may read
 	// it; ErrNotFound if there is none, a Format if something else is there.
-	Certificate(ctx context.Context, id string) (*x509.Certificate, error)
+	Certificate(ctx context.Context, id string) (*Certificate, error)
 }
 
 // ErrNotFound is a certificate that is not there.
@@ -26,16 +24,8 @@ func (f Format) Error() string {
 	return fmt.Sprintf("a certificate is wanted, not something in the format %s", string(f))
 }
 
-// Parse reads a certificate in PEM or DER.
-func Parse(text []byte) (*x509.Certificate, error) {
-	if block, _ := pem.Decode(text); block != nil {
-		text = block.Bytes
-	}
-	return x509.ParseCertificate(text)
-}
-
 // None has no certificates.
 type None struct{}
 
 // Certificate implements KeyManager.
-func (None) Certificate(context.Context, string) (*x509.Certificate, error) { return nil, ErrNotFound }
+func (None) Certificate(context.Context, string) (*Certificate, error) { return nil, ErrNotFound }

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"log/slog"
 
@@ -34,11 +33,11 @@ func (s *Service) verifier(ctx context.Context, img glance.Image, have *certific
 			return nil, err
 		}
 	}
-	cert, err := x509.ParseCertificate(have.DER)
+	cert, err := keymanager.Parse(have.DER)
 	if err != nil {
 		return nil, err
 	}
-	return claim.By(cert)
+	return claim.By(cert.Key)
 }
 
 // certificate asks the key manager as the caller in ctx.
@@ -47,7 +46,7 @@ func (s *Service) certificate(ctx context.Context, id string) (*certificate, err
 	var format keymanager.Format
 	switch {
 	case err == nil:
-		return &certificate{id, cert.Raw}, nil
+		return &certificate{id, cert.DER}, nil
 	case errors.Is(err, keymanager.ErrNotFound):
 		return nil, signature.Refuse("Certificate not found with ID: %s", id)
 	case errors.As(err, &format):

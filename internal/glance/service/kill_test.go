@@ -3,7 +3,6 @@ package service_test
 import (
 	"bufio"
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"os"
@@ -55,7 +54,7 @@ const token = "the caller's"
 type discreet struct{ dir string }
 
 // Certificate implements keymanager.KeyManager.
-func (d discreet) Certificate(ctx context.Context, id string) (*x509.Certificate, error) {
+func (d discreet) Certificate(ctx context.Context, id string) (*keymanager.Certificate, error) {
 	if auth.Caller(ctx).Token != token {
 		return nil, errors.New("no token")
 	}

@@ -7,6 +7,8 @@ import (
 	"crypto/rsa"
 	"encoding/asn1"
 	"math/big"
+
+	"nacre/internal/glance/signature/binarycurve"
 )
 
 // keyType is a kind of key, and how its signatures are verified.
@@ -18,12 +20,16 @@ type keyType struct {
 var keyTypes = map[string]keyType{
 	"RSA-PSS":       {is[*rsa.PublicKey], verifyPSS},
 	"DSA":           {is[*dsa.PublicKey], verifyDSA},
-	"ECC_SECP384R1": {is[*ecdsa.PublicKey], verifyECC},
-	"ECC_SECP521R1": {is[*ecdsa.PublicKey], verifyECC},
+	"ECC_SECP384R1": ecc,
+	"ECC_SECP521R1": ecc,
+	"ECC_SECT409K1": ecc,
+	"ECC_SECT409R1": ecc,
+	"ECC_SECT571K1": ecc,
+	"ECC_SECT571R1": ecc,
 }
 
-// binaryCurves are key types of the original that Go's library does not know.
-var binaryCurves = []string{"ECC_SECT409K1", "ECC_SECT409R1", "ECC_SECT571K1", "ECC_SECT571R1"}
+// ecc takes a key of any curve, as the original does.
+var ecc = keyType{func(key any) bool { return is[*ecdsa.PublicKey](key) || is[*binarycurve.PublicKey](key) }, verifyECC}
 
 func is[K any](key any) bool { _, ok := key.(K); return ok }
 
@@ -41,6 +47,9 @@ func verifyPSS(key any, h crypto.Hash, sum, signature []byte) bool {
 }
 
 func verifyECC(key any, _ crypto.Hash, sum, signature []byte) bool {
+	if pub, ok := key.(*binarycurve.PublicKey); ok {
+		return pub.Verify(sum, signature)
+	}
 	return ecdsa.VerifyASN1(key.(*ecdsa.PublicKey), sum, signature)
 }
 

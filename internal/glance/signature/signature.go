@@ -9,7 +9,6 @@ package signature
 
 import (
 	"crypto"
-	"crypto/x509"
 	"encoding/base64"
 	"fmt"
 	"slices"
@@ -20,7 +19,7 @@ import (
 const (
 	Signature   = "img_signature"             // in base64
 	HashMethod  = "img_signature_hash_method" // SHA-224, SHA-256, SHA-384 or SHA-512
-	KeyType     = "img_signature_key_type"    // RSA-PSS, DSA, ECC_SECP384R1 or ECC_SECP521R1
+	KeyType     = "img_signature_key_type"    // RSA-PSS, DSA or ECC_ and a curve
 	Certificate = "img_signature_certificate_uuid"
 )
 
@@ -75,9 +74,6 @@ func Read(properties map[string]*string) (*Claim, error) {
 	if c.hash, known = hashes[*properties[HashMethod]]; !known {
 		return nil, Refuse("Invalid signature hash method: %s", *properties[HashMethod])
 	}
-	if slices.Contains(binaryCurves, c.keyType) {
-		return nil, Refuse("Invalid signature key type: %s (signatures of curves over binary fields cannot be verified here)", c.keyType)
-	}
 	if c.key, known = keyTypes[c.keyType]; !known {
 		return nil, Refuse("Invalid signature key type: %s", c.keyType)
 	}
@@ -102,15 +98,15 @@ type Verifier struct {
 	key   any
 }
 
-// By is the verifier with the claim's certificate.
-func (c *Claim) By(certificate *x509.Certificate) (*Verifier, error) {
-	if !c.key.fits(certificate.PublicKey) {
+// By is the verifier with the key of the claim's certificate.
+func (c *Claim) By(key any) (*Verifier, error) {
+	if !c.key.fits(key) {
 		return nil, Refuse("Invalid public key type for signature key type: %s", c.keyType)
 	}
 	if len(c.signature) == 0 {
 		return nil, Refuse("Error occurred while creating the verifier")
 	}
-	return &Verifier{Hash: c.hash, claim: c, key: certificate.PublicKey}, nil
+	return &Verifier{Hash: c.hash, claim: c, key: key}, nil
 }
 
 // Verify says whether the signature is one of bytes with that hash.

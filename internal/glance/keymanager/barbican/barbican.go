@@ -65,7 +65,7 @@ func New(c Config, catalogue Catalogue) (*Barbican, error) {
 var formats = map[string]keymanager.Format{"symmetric": "RAW", "passphrase": "RAW", "public": "SubjectPublicKeyInfo", "private": "PKCS8", "opaque": "Opaque"}
 
 // Certificate implements keymanager.KeyManager.
-func (b *Barbican) Certificate(ctx context.Context, id string) (*x509.Certificate, error) {
+func (b *Barbican) Certificate(ctx context.Context, id string) (*keymanager.Certificate, error) {
 	if !uuid.Valid(id) {
 		return nil, keymanager.ErrNotFound
 	}

@@ -25,7 +25,10 @@ var recipes = map[string][]string{
 	"DSA":           nil, // of parameters
 	"ECC_SECP384R1": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp384r1"},
 	"ECC_SECP521R1": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:secp521r1"},
+	"ECC_SECT409K1": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:sect409k1"},
+	"ECC_SECT409R1": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:sect409r1"},
 	"ECC_SECT571K1": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:sect571k1"},
+	"ECC_SECT571R1": {"-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:sect571r1"},
 }
 
 // New makes a key of that type. options go to the making of its certificate.
