@@ -155,6 +155,30 @@ func TestProtectedPatch(t *testing.T) {
 		map[string]string{"Content-Type": "application/openstack-images-v2.0-json-patch"}).want(t, 200, "")
 }
 
+// TestProtectedQuota counts what a caller may know of, and says no other number.
+func TestProtectedQuota(t *testing.T) {
+	config := protections(t, "roles", byRoles...)
+	config.ImagePropertyQuota = 3
+	cloud := start(t, config)
+	const over = "The limit has been exceeded on the number of allowed image properties. Attempted: %d, Maximum: 3<br"
+	id := cloud.create(t, "member", `{"x_open": "1", "x_blind": "1"}`)
+	add := func(as string, names ...string) answer {
+		var ops []string
+		for _, name := range names {
+			ops = append(ops, fmt.Sprintf(`{"op": "add", "path": "/%s", "value": "2"}`, name))
+		}
+		return cloud.patch(t, as, id, "["+strings.Join(ops, ", ")+"]")
+	}
+	add("admin", "x_secret").want(t, 200, "")
+	add("member", "x_open2", "x_open3").want(t, 200, "")
+	add("member", "x_open4").want(t, 413, fmt.Sprintf(over, 4))
+	add("member", "x_open4", "x_blind").want(t, 413, fmt.Sprintf(over, 5)) // what he writes himself he knows
+	add("admin", "x_secret2").want(t, 413, fmt.Sprintf(over, 6))
+	add("admin", "x_secret", "x_open").want(t, 200, "")                                                                                    // nothing new
+	cloud.patch(t, "admin", id, `[{"op": "remove", "path": "/x_open"}, {"op": "add", "path": "/x_open5", "value": "1"}]`).want(t, 413, "") // as many, but a new one
+	cloud.patch(t, "admin", id, `[{"op": "remove", "path": "/x_open"}]`).want(t, 200, "")
+}
+
 // TestProtectedImport: what a task and another region bring is held to the same
 // rules; what the service and the operator write is not.
 func TestProtectedImport(t *testing.T) {

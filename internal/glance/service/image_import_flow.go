@@ -106,7 +106,7 @@ func (s *Service) importCreate(ctx context.Context, st *imageImport) error {
 		return err
 	}
 	normalise(&img)
-	if err := s.checkLimits(glance.Image{}, img); err != nil {
+	if err := s.checkLimits(ctx, glance.Image{}, img); err != nil {
 		return err
 	}
 	img.Status = glance.Importing

@@ -52,7 +52,7 @@ func (s *Service) UpdateImage(ctx context.Context, id string, changes []Change) 
 			}
 		}
 		normalise(img)
-		return s.checkLimits(was, *img)
+		return s.checkLimits(ctx, was, *img)
 	})
 	if err != nil {
 		return img, missing(err, id)

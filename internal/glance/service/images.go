@@ -56,7 +56,7 @@ func (s *Service) CreateImage(ctx context.Context, want glance.Image) (glance.Im
 	if err := s.mayCreate(ctx, want); err != nil {
 		return glance.Image{}, err
 	}
-	if err := s.checkLimits(glance.Image{}, want); err != nil {
+	if err := s.checkLimits(ctx, glance.Image{}, want); err != nil {
 		return glance.Image{}, err
 	}
 	q, err := s.quotaOf(ctx)
@@ -91,7 +91,7 @@ func normalise(img *glance.Image) {
 const maxInt = 1<<31 - 1
 
 // checkLimits checks what a request changed in an image from was to now.
-func (s *Service) checkLimits(was, now glance.Image) error {
+func (s *Service) checkLimits(ctx context.Context, was, now glance.Image) error {
 	for _, n := range []struct {
 		name  string
 		value int64
@@ -106,7 +106,7 @@ func (s *Service) checkLimits(was, now glance.Image) error {
 	if n := len(now.Tags); over(n, s.config.ImageTagQuota) && n > len(was.Tags) {
 		return fault.TooLarge("%s", s.tagLimit(n))
 	}
-	if n := ownProperties(now); over(n, s.config.ImagePropertyQuota) && n > ownProperties(was) {
+	if n, more := s.countProperties(ctx, was, now); more && over(n, s.config.ImagePropertyQuota) {
 		return fault.TooLarge("The limit has been exceeded on the number of allowed image properties. "+
 			"Attempted: %d, Maximum: %d", n, s.config.ImagePropertyQuota)
 	}
@@ -120,14 +120,20 @@ func (s *Service) tagLimit(attempted int) string {
 
 func over(n, quota int) bool { return quota >= 0 && n > quota }
 
-// ownProperties counts the properties that are not the service's.
-func ownProperties(img glance.Image) (n int) {
-	for name := range img.Properties {
-		if !strings.HasPrefix(name, glance.ReservedNamespace) {
+// countProperties counts the properties that are not the service's, as far as
+// the caller may know of them, which are those that he may read and those that
+// he has just written; more tells whether any is new.
+func (s *Service) countProperties(ctx context.Context, was, now glance.Image) (n int, more bool) {
+	readable := s.Readable(ctx)
+	for name, value := range now.Properties {
+		before, there := was.Properties[name]
+		more = more || !there
+		written := !there || before != value // a value is never changed in place
+		if !strings.HasPrefix(name, glance.ReservedNamespace) && (written || readable == nil || readable(name)) {
 			n++
 		}
 	}
-	return n
+	return n, more
 }
 
 // DeleteImage deletes an image that is not protected, and its bytes.
