@@ -13,6 +13,15 @@ type property struct {
 	ImageID string  `bun:"image_id,pk"`
 	Name    string  `bun:"name,pk"`
 	Value   *string `bun:"value"`
+	Start   *string `bun:"value_start"` // of the value, as far as every engine has an index of it
+}
+
+// startOf is as much of a value as value_start has, in characters.
+func startOf(value string) string {
+	if runes := []rune(value); len(runes) > 64 {
+		return string(runes[:64])
+	}
+	return value
 }
 
 type tag struct {
@@ -81,7 +90,12 @@ func writeDetails(ctx context.Context, tx *db.Tx, from, to glance.Image) error {
 	}
 	var rows []property
 	for _, name := range slices.Sorted(maps.Keys(to.Properties)) {
-		rows = append(rows, property{to.ID, name, to.Properties[name]})
+		row := property{ImageID: to.ID, Name: name, Value: to.Properties[name]}
+		if row.Value != nil {
+			start := startOf(*row.Value)
+			row.Start = &start
+		}
+		rows = append(rows, row)
 	}
 	return properties.Insert(ctx, tx, rows...)
 }

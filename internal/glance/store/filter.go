@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -8,7 +10,7 @@ import (
 	"nacre/internal/oslo/db"
 )
 
-// filtered adds to q what f asks for.
+// filtered adds to q what f asks for of the image itself.
 func filtered(q *db.Query[glance.Image], who glance.Visible, f glance.Filter) *db.Query[glance.Image] {
 	q.Where("os_hidden = ?", f.Hidden).
 		WhereIf(f.Owner != nil, "owner = ?", f.Owner).
@@ -30,14 +32,39 @@ func filtered(q *db.Query[glance.Image], who glance.Visible, f glance.Filter) *d
 	for _, t := range f.Times {
 		q.Where(t.Column+" "+t.Op+" ?", t.Value)
 	}
+	return q
+}
+
+// few is how many images are looked up one by one. Where a tag or a property
+// has led to more, going through all images in their order finds a page sooner.
+const few = 1000
+
+// detailed adds to q the tags and properties that f asks for.
+func (s *Store) detailed(ctx context.Context, q *db.Query[glance.Image], f glance.Filter) error {
+	add := func(rows string, args ...any) error {
+		n, err := db.Scan[int](ctx, s.db, fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM %s LIMIT %d) found", rows, few+1), args...)
+		if err != nil {
+			return err
+		}
+		if n[0] <= few {
+			q.Where("id IN (SELECT image_id FROM "+rows+")", args...)
+		} else {
+			q.Where("EXISTS (SELECT 1 FROM "+rows+" AND image_id = images.id)", args...)
+		}
+		return nil
+	}
 	for _, t := range f.Tags {
-		q.Where("EXISTS (SELECT 1 FROM image_tags t WHERE t.image_id = images.id AND t.value = ?)", t)
+		if err := add("image_tags WHERE value = ?", t); err != nil {
+			return err
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Properties)) {
-		q.Where(`EXISTS (SELECT 1 FROM image_properties p
-			WHERE p.image_id = images.id AND p.name = ? AND p.value = ?)`, name, f.Properties[name])
+		value := f.Properties[name]
+		if err := add("image_properties WHERE name = ? AND value_start = ? AND value = ?", name, startOf(value), value); err != nil {
+			return err
+		}
 	}
-	return q
+	return nil
 }
 
 func anyOf(q *db.Query[glance.Image], column string, values []string) {

@@ -36,6 +36,9 @@ func (s *Store) Image(ctx context.Context, who glance.Visible, id string) (glanc
 // db.ErrNoMarker if the page begins after an image that who may not see.
 func (s *Store) Images(ctx context.Context, who glance.Visible, f glance.Filter, p db.Page) ([]glance.Image, error) {
 	q := filtered(seenBy(images.Select("deleted_at IS NULL"), who, "all").Page(p), who, f)
+	if err := s.detailed(ctx, q, f); err != nil {
+		return nil, err
+	}
 	return db.Read(ctx, s.db, func(ctx context.Context, on db.Q) ([]glance.Image, error) {
 		found, err := db.All(ctx, on, q)
 		if err != nil {

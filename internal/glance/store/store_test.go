@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -19,6 +20,8 @@ import (
 var (
 	now   = time.Date(2026, 11, 22, 21, 0, 0, 0, time.UTC)
 	admin = glance.Visible{All: true}
+
+	newest = []db.Sort{{Column: "created_at", Desc: true}, {Column: "id", Desc: true}}
 )
 
 func as(project string) glance.Visible { return glance.Visible{Project: project} }
@@ -52,6 +55,43 @@ func names(imgs []glance.Image) []string {
 
 func each(t *testing.T, fn func(t *testing.T, s *store.Store)) {
 	dbtest.Each(t, store.Migrations, func(t *testing.T, d *db.DB) { fn(t, store.New(d)) })
+}
+
+// TestDetailFilters finds what few, many and no images have, and no other value
+// that begins in the same way.
+func TestDetailFilters(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		crowd(t, s, 1100)
+		long := strings.Repeat("ä😀", 100)
+		for i, value := range []string{long + "1", long + "2", long, long[:len(long)-len("😀")], ""} {
+			img := image(2000+i, "p")
+			img.Properties["long"] = &value
+			insert(t, s, img)
+		}
+		for name, tc := range map[string]struct {
+			filter glance.Filter
+			found  []string // the newest
+			n      int
+		}{
+			"few of a tag":      {glance.Filter{Tags: []string{"t7"}}, []string{"image1007", "image07"}, 2},
+			"many of a tag":     {glance.Filter{Tags: []string{"all"}}, []string{"image1099", "image1098"}, 1100},
+			"both":              {glance.Filter{Tags: []string{"all", "t7"}}, []string{"image1007", "image07"}, 2},
+			"no tag":            {glance.Filter{Tags: []string{"all", "nosuch"}}, nil, 0},
+			"few of a property": {glance.Filter{Properties: map[string]string{"rare": "r8"}}, []string{"image1008", "image08"}, 2},
+			"many of one":       {glance.Filter{Properties: map[string]string{"os_type": "linux"}}, []string{"image1099"}, 1100},
+			"tag and property":  {glance.Filter{Tags: []string{"t8"}, Properties: map[string]string{"os_type": "linux", "kind": "k8"}}, []string{"image1008", "image08"}, 2},
+			"another's value":   {glance.Filter{Properties: map[string]string{"kind": "linux"}}, nil, 0},
+			"long":              {glance.Filter{Properties: map[string]string{"long": long + "2"}}, []string{"image2001"}, 1},
+			"shorter":           {glance.Filter{Properties: map[string]string{"long": long}}, []string{"image2002"}, 1},
+			"empty":             {glance.Filter{Properties: map[string]string{"long": ""}}, []string{"image2004"}, 1},
+		} {
+			tc.filter.MemberStatus = "accepted"
+			got, err := s.Images(t.Context(), as("p"), tc.filter, db.Page{Limit: 2000, Sort: newest})
+			if have := names(got); err != nil || len(have) != tc.n || !slices.Equal(have[:len(tc.found)], tc.found) {
+				t.Errorf("%s: got %d images, %v, %v", name, len(have), have[:min(3, len(have))], err)
+			}
+		}
+	})
 }
 
 func TestImages(t *testing.T) {
