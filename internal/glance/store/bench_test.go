@@ -59,7 +59,7 @@ func BenchmarkFilters(b *testing.B) {
 	}
 }
 
-// crowd makes that many images with tags and properties.
+// crowd makes that many images with tags, properties and locations.
 func crowd(t testing.TB, s *store.Store, n int) {
 	t.Helper()
 	type tag struct {
@@ -73,11 +73,13 @@ func crowd(t testing.TB, s *store.Store, n int) {
 		Start   string `bun:"value_start"`
 	}
 	var images []glance.Image
+	var locations []glance.Location
 	var tags []tag
 	var properties []property
 	for i := range n {
 		img := image(i, "p")
 		images = append(images, img)
+		locations = append(locations, glance.Location{ID: img.ID, ImageID: img.ID, Store: "files", Status: glance.LocationActive, Metadata: map[string]any{}})
 		tags = append(tags, tag{img.ID, "all"}, tag{img.ID, fmt.Sprintf("t%d", i%1000)})
 		for name, value := range map[string]string{"os_type": "linux", "kind": fmt.Sprintf("k%d", i%100), "rare": fmt.Sprintf("r%d", i%1000)} {
 			properties = append(properties, property{img.ID, name, value, value})
@@ -85,6 +87,9 @@ func crowd(t testing.TB, s *store.Store, n int) {
 	}
 	err := s.DB().Tx(t.Context(), func(ctx context.Context, tx *db.Tx) error {
 		if err := db.Table[glance.Image]("images").Insert(ctx, tx, images...); err != nil {
+			return err
+		}
+		if err := db.Table[glance.Location]("image_locations").Insert(ctx, tx, locations...); err != nil {
 			return err
 		}
 		if err := db.Table[tag]("image_tags").Insert(ctx, tx, tags...); err != nil {
