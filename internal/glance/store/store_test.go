@@ -412,13 +412,15 @@ func copies(t *testing.T, s *store.Store, id string) {
 	}
 }
 
-// TestLocationsMigrate: what an older version kept in a column of the image.
-func TestLocationsMigrate(t *testing.T) {
+// TestMigrate: what an older version kept in a column of the image, and
+// properties that it did not index by value.
+func TestMigrate(t *testing.T) {
 	text, err := store.Migrations.ReadFile("migrations/0001_images.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
 	old := fstest.MapFS{"migrations/0001_images.sql": {Data: text}}
+	long := strings.Repeat("ä😀", 100)
 	for name, url := range map[string]string{"sqlite": "sqlite://" + filepath.Join(t.TempDir(), "test.db"),
 		"postgres": dbtest.Postgres(t), "mysql": dbtest.MariaDB(t)} {
 		t.Run(name, func(t *testing.T) {
@@ -432,7 +434,8 @@ func TestLocationsMigrate(t *testing.T) {
 					created_at, updated_at) VALUES (?, '', ?, 'p', 'active', 'shared', 'raw', 'bare', 1, 1, '', '', '', 0, 0, ?, ?, ?, ?, ?)`
 				_, err := db.Exec(ctx, tx, text, "a", false, false, false, "file", now, now)
 				_, err2 := db.Exec(ctx, tx, text, "b", false, false, false, "", now, now)
-				return errors.Join(err, err2)
+				_, err3 := db.Exec(ctx, tx, "INSERT INTO image_properties (image_id, name, value) VALUES ('a', 'long', ?), ('a', 'null', NULL)", long)
+				return errors.Join(err, err2, err3)
 			})
 			if err := errors.Join(err, before.Close()); err != nil {
 				t.Fatal(err)
@@ -444,6 +447,10 @@ func TestLocationsMigrate(t *testing.T) {
 			defer s.DB().Close()
 			if img, err := s.Image(t.Context(), admin, "a"); err != nil || len(img.Locations) != 1 || img.Locations[0].Store != "file" || !img.Locations[0].Own() {
 				t.Errorf("with bytes: %+v, %v", img.Locations, err)
+			}
+			found, err := s.Images(t.Context(), admin, glance.Filter{Properties: map[string]string{"long": long}}, db.Page{})
+			if err != nil || len(found) != 1 || found[0].Properties["null"] != nil {
+				t.Errorf("by a property: %+v, %v", found, err)
 			}
 			if img, err := s.Image(t.Context(), admin, "b"); err != nil || img.HasData() {
 				t.Errorf("without: %+v, %v", img.Locations, err)
