@@ -123,14 +123,20 @@ func ploop() *image {
 // member adds a file to a tar archive.
 func (m *image) member(name string, kind byte, data []byte) *image {
 	h := blank(tarBlock).text(0, name).text(100, "0000644").text(124, fmt.Sprintf("%011o", len(data))).
-		text(148, "        ").put(156, []byte{kind}).text(257, tarMagic+"\x0000")
-	sum := 0
-	for _, c := range h.b {
-		sum += int(c)
-	}
-	h.text(148, fmt.Sprintf("%06o\x00 ", sum))
+		put(156, []byte{kind}).text(257, tarMagic+"\x0000")
+	seal(h.b)
 	m.put(len(m.b), h.b).put(len(m.b), data)
 	return m.put(len(m.b), make([]byte, (tarBlock-len(data)%tarBlock)%tarBlock))
+}
+
+// seal gives a header of an archive its checksum.
+func seal(h []byte) {
+	copy(h[148:], "        ")
+	sum := 0
+	for _, c := range h {
+		sum += int(c)
+	}
+	copy(h[148:], fmt.Sprintf("%06o\x00 ", sum))
 }
 
 func (m *image) endOfArchive() *image { return m.put(len(m.b), make([]byte, 2*tarBlock)) }

@@ -300,6 +300,30 @@ func crowded(more int) *image {
 	return m.put(len(m.b), bytes.Repeat(blank(0).member("x", '0', []byte("x")).b, more)).endOfArchive()
 }
 
+// described is an archive with a disk that a block before it describes.
+func described(kind byte, text, name string, disk *image) *image {
+	m := blank(0).member("x.ovf", '0', nil).member("././@Description", kind, []byte(text))
+	m.member(name, '0', disk.b).endOfArchive()
+	return m
+}
+
+// resize has the header of described's disk say another size.
+func (m *image) resize(size string) *image {
+	h := m.b[3*tarBlock : 4*tarBlock]
+	copy(h[124:136], size)
+	seal(h)
+	return m
+}
+
+// pax is a record of a description.
+func pax(key, value string) string {
+	n := len(key) + len(value) + 3
+	for n != len(key)+len(value)+3+len(fmt.Sprint(n)) {
+		n++
+	}
+	return fmt.Sprintf("%d %s=%s\n", n, key, value)
+}
+
 func TestVerifyArchive(t *testing.T) {
 	evil := vmdk(strings.Replace(fmt.Sprintf(goodDescriptor, "monolithicSparse"), "disk.vmdk", "/etc/passwd", 1))
 	good := ova(monolithic())
@@ -316,13 +340,24 @@ func TestVerifyArchive(t *testing.T) {
 		"too many files":                {crowded(maxMembers - 1), "archive: The archive has more than 128 files"},
 		"too many descriptions": {blank(0).put(0, bytes.Repeat(blank(0).member("x", 'x', nil).b, maxMembers)).put(maxMembers*tarBlock, good.b),
 			"archive: The archive has more than 128 files"},
-		"link":            {blank(0).member("x.ovf", '0', nil).member("disk", '2', nil).endOfArchive(), "archive: The archive has links"},
-		"path":            {blank(0).member("x.ovf", '0', nil).member("../disk", '0', nil).endOfArchive(), "archive: Invalid file names"},
-		"cut":             {&image{good.b[:4000]}, "archive: The archive is cut short"},
-		"checksum":        {ova(monolithic()).text(1024, "y"), "archive: The archive is malformed"},
-		"no archive":      {blank(5000), "Image container_format ova does not match stream data raw"},
-		"a disk":          {qcow2(3), "Image container_format ova does not match stream data qcow2"},
-		"archive and iso": {ova(monolithic()).text(isoVolume+1, "CD001").put(isoVolume+2048, []byte{0}), "Multiple formats detected: iso,ova"},
+		"long name":         {described('L', "long.ovf\x00", "short.ovf", monolithic()), ""},
+		"pax name":          {described('x', pax("path", "long.ovf")+pax("mtime", "1.5"), "short.ovf", monolithic()), ""},
+		"path in long name": {described('L', "../disk\x00", "disk", monolithic()), "archive: Invalid file names"},
+		"path in pax":       {described('x', pax("path", "a/b"), "disk", monolithic()), "archive: Invalid file names"},
+		"pax size":          {described('x', pax("size", "65536"), "disk", evil).resize("00000000000"), "inner_descriptor: Invalid extent filenames"},
+		"pax size of all":   {described('g', pax("size", "65536"), "disk", monolithic()), "archive: The archive is malformed"},
+		"sparse by pax":     {described('x', pax("GNU.sparse.major", "1"), "disk", monolithic()), "archive: The archive is malformed"},
+		"empty description": {described('x', "", "disk", evil), "inner_descriptor: Invalid extent filenames"},
+		"no pax":            {described('x', "path=a/b\n", "disk", monolithic()), "archive: The archive is malformed"},
+		"endless pax":       {described('x', pax("comment", strings.Repeat("x", maxDescription)), "disk", monolithic()), "archive: The archive is malformed"},
+		"large number":      {described('x', pax("mtime", "1"), "disk", evil).resize("\x80\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00"), "inner_descriptor: Invalid extent filenames"},
+		"link":              {blank(0).member("x.ovf", '0', nil).member("disk", '2', nil).endOfArchive(), "archive: The archive has links"},
+		"path":              {blank(0).member("x.ovf", '0', nil).member("../disk", '0', nil).endOfArchive(), "archive: Invalid file names"},
+		"cut":               {&image{good.b[:4000]}, "archive: The archive is cut short"},
+		"checksum":          {ova(monolithic()).text(1024, "y"), "archive: The archive is malformed"},
+		"no archive":        {blank(5000), "Image container_format ova does not match stream data raw"},
+		"a disk":            {qcow2(3), "Image container_format ova does not match stream data qcow2"},
+		"archive and iso":   {ova(monolithic()).text(isoVolume+1, "CD001").put(isoVolume+2048, []byte{0}), "Multiple formats detected: iso,ova"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, piece := range []int{1 << 30, 4096, 100} {

@@ -9,12 +9,16 @@ import (
 
 // An OVA is a tar archive whose first file is an OVF descriptor. A header is
 // 512 bytes: name (0), size in octal digits (124), checksum (148), kind (156),
-// magic (257); the file follows, filled up to a multiple of 512.
+// magic (257); the file follows, filled up to a multiple of 512. A block before
+// it may give it a longer name or a larger size: by GNU the name alone, by pax
+// records of both.
 const (
 	tarBlock = 512
 	tarMagic = "ustar"
 
 	maxMembers = 128 // files and descriptions of them; a virtual machine with all the disks it can have is half of it
+
+	maxDescription = 64 << 10 // bytes
 )
 
 // archive walks through a tar archive as it passes and inspects each file in it.
@@ -27,6 +31,11 @@ type archive struct {
 	found  *Found
 
 	members int
+
+	about byte   // the kind of description that passes; 0: none
+	text  block  // of it
+	name  string // what descriptions say of the file that comes next; "" and 0: nothing
+	size  int64
 }
 
 // write takes the next piece of the archive.
@@ -37,6 +46,8 @@ func (a *archive) write(p []byte) {
 			n := min(a.left, int64(len(p)))
 			if a.inner != nil {
 				_, _ = a.inner.Write(p[:n])
+			} else if a.about != 0 {
+				a.text = append(a.text, p[:n]...)
 			}
 			p, a.left = p[n:], a.left-n
 			if a.left == 0 {
@@ -69,9 +80,13 @@ func (a *archive) fileBegins(h block) {
 	}
 	a.members++
 	name, _, _ := strings.Cut(string(h[:100]), "\x00")
-	size, err := strconv.ParseInt(strings.Trim(string(h[124:136]), " \x00"), 8, 64)
+	size, ok := tarSize(h[124:136])
 	kind := h.byte(156)
 	described := strings.IndexByte("xgLK", kind) >= 0 // the block describes the file that comes next
+	if !described {
+		name, size = cmp.Or(a.name, name), cmp.Or(a.size, size)
+		a.name, a.size = "", 0
+	}
 	if a.found == nil {
 		if !h.has(257, tarMagic) || !checksumFits(h) || !described && !strings.HasSuffix(strings.ToLower(name), ".ovf") {
 			a.over = true
@@ -81,22 +96,76 @@ func (a *archive) fileBegins(h block) {
 			a.found = &Found{Format: "ova"}
 		}
 	}
-	if err != nil || size < 0 || !h.has(257, tarMagic) || !checksumFits(h) {
+	if !ok || described && size > maxDescription || !h.has(257, tarMagic) || !checksumFits(h) {
 		a.stop("The archive is malformed")
 		return
 	}
-	if a.found != nil {
-		a.found.refuse(!described && kind != '0' && kind != 0, "archive", "The archive has links or devices in it")
+	if a.found != nil && !described {
+		a.found.refuse(kind != '0' && kind != 0, "archive", "The archive has links or devices in it")
 		a.found.refuse(strings.ContainsAny(name, `/\`) || strings.Contains(name, ".."), "archive", "Invalid file names found")
 	}
 	a.left, a.pad = size, (tarBlock-size%tarBlock)%tarBlock
-	if !described && size > 0 {
+	switch a.about = 0; {
+	case size == 0:
+	case described:
+		a.about, a.text = kind, nil
+	default:
 		a.inner = newInner()
 	}
 }
 
+// tarSize reads octal digits, or a large number as GNU writes it.
+func tarSize(field block) (size int64, ok bool) {
+	if field.has(0, "\x80\x00\x00\x00") {
+		size = int64(field.be64(4))
+		return size, size >= 0
+	}
+	size, err := strconv.ParseInt(strings.Trim(string(field), " \x00"), 8, 64)
+	return size, err == nil && size >= 0
+}
+
+// describe takes over what a description says of the file that comes next, and
+// reports whether those who unpack it can be followed.
+func (a *archive) describe(kind byte, text string) bool {
+	switch kind {
+	case 'K': // the target of a link, which is refused anyway
+		return true
+	case 'L':
+		a.name, _, _ = strings.Cut(text, "\x00")
+		return true
+	}
+	for text != "" { // records of a length, a blank, a key, "=", a value and the end of a line
+		digits, _, _ := strings.Cut(text, " ")
+		n, err := strconv.Atoi(digits)
+		if err != nil || n <= len(digits) || n > len(text) {
+			return false
+		}
+		key, value, _ := strings.Cut(strings.TrimSuffix(text[len(digits)+1:n], "\n"), "=")
+		text = text[n:]
+		switch {
+		case key == "path":
+			a.name = value
+		case key == "size":
+			a.size, err = strconv.ParseInt(value, 10, 64)
+			if err != nil || a.size <= 0 || kind == 'g' {
+				return false
+			}
+		case strings.HasPrefix(key, "GNU.sparse."):
+			return false
+		}
+	}
+	return true
+}
+
 // fileEnds takes over what is wrong with the file that ends.
 func (a *archive) fileEnds() {
+	if kind := a.about; kind != 0 {
+		a.about = 0
+		if !a.describe(kind, string(a.text)) {
+			a.stop("The archive is malformed")
+		}
+		return
+	}
 	if a.inner == nil || a.found == nil {
 		return
 	}
