@@ -370,6 +370,34 @@ func TestVerifyArchive(t *testing.T) {
 	}
 }
 
+// TestRealArchives asks of archives that tar made, whose disks have names that need a description.
+func TestRealArchives(t *testing.T) {
+	for _, format := range []string{"ustar", "gnu", "pax"} {
+		for name, tc := range map[string]struct {
+			disk *image
+			safe bool
+		}{"good": {monolithic(), true}, "overlay": {qcow2(3).be64(8, 4096), false}} {
+			dir, long := t.TempDir(), strings.Repeat("long", 30)
+			if format == "ustar" {
+				long = "short"
+			}
+			for file, b := range map[string][]byte{"x.ovf": []byte("<Envelope/>"), long + ".vmdk": tc.disk.b} {
+				if err := os.WriteFile(filepath.Join(dir, file), b, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b, err := exec.Command("tar", "-C", dir, "--format", format, "-c", "x.ovf", long+".vmdk").Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, r := inspect(b, 4096)
+			if err := r.VerifyArchive(); (err == nil) != tc.safe {
+				t.Errorf("%s, %s: got %v", format, name, err)
+			}
+		}
+	}
+}
+
 // TestManyMistakes keeps what is wrong again and again from growing.
 func TestManyMistakes(t *testing.T) {
 	m := vmdk(strings.Repeat("x\n", vmdkDescriptorMax/2)).le64(36, vmdkDescriptorMax/512)
