@@ -96,10 +96,10 @@ func TestCurves(t *testing.T) {
 		if c.sum(new(big.Int).Sub(c.n, one), new(big.Int), c.g) != minus {
 			t.Errorf("%s: (n-1)·G is not -G", names[i])
 		}
-		step, sum := c.g, c.g
+		step := c.g
 		for k := int64(2); k < 20; k++ {
 			step = c.affine(c.add(step.projective(), c.g))
-			if sum = c.sum(big.NewInt(k/2), big.NewInt(k-k/2), c.g); sum != step || !c.on(sum) {
+			if sum := c.sum(big.NewInt(k/2), big.NewInt(k-k/2), c.g); sum != step || !c.on(sum) {
 				t.Errorf("%s: %d·G", names[i], k)
 			}
 		}
