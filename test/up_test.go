@@ -122,8 +122,8 @@ func TestUpRefuses(t *testing.T) {
 	if err := os.Mkdir(h.Dir, 0o700); err != nil { // another's
 		t.Fatal(err)
 	}
-	h.Occupy("127.0.0.1:6080")
-	h.Occupy("127.0.0.1:9696")
+	h.Listen("127.0.0.1:6080")
+	h.Listen("127.0.0.1:9696")
 	_, err = h.Run("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "env", "PATH=/nowhere", nacre, "up", "--state-dir", h.Dir+"/s")
 	text := fmt.Sprint(err)
 	for _, want := range []string{"this machine is not ready for a cloud", "state directory", "fix: nacre up --state-dir DIRECTORY",

@@ -134,14 +134,14 @@ func (h *Host) dial(ctx context.Context, network, addr string) (conn net.Conn, e
 	return conn, err
 }
 
-// Occupy listens on an address of the machine until the test ends.
-func (h *Host) Occupy(addr string) {
+// Listen listens on an address of the machine until the test ends.
+func (h *Host) Listen(addr string) (l net.Listener) {
 	h.t.Helper()
-	var l net.Listener
 	if err := h.inside(func() (err error) { l, err = net.Listen("tcp", addr); return err }); err != nil {
 		h.t.Fatal(err)
 	}
 	h.t.Cleanup(func() { l.Close() })
+	return l
 }
 
 // inside runs f in the machine's network namespace, on a thread that is not

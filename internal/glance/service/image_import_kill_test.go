@@ -89,11 +89,7 @@ const killedImage = "0b7a4f3e-1111-4222-8333-444455556666"
 // though it knows nobody's token, and leaves nothing.
 func TestKillImport(t *testing.T) {
 	signer := signaturetest.New(t, "ECC_SECP384R1")
-	svc, err := importer(t.TempDir(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, point := range svc.ImportPoints() {
+	for _, point := range service.FailPoints() {
 		undoing := strings.Contains(point, ".undo.") || strings.Contains(point, ".failed.")
 		t.Run(point, func(t *testing.T) { killAt(t, point, undoing, signer) })
 	}

@@ -33,6 +33,13 @@ func (s *Service) openImports(d Deps) (err error) {
 	return nil
 }
 
+// FailPoints lists where Deps.Fail is called, in running order. A test of
+// recovery goes through all of them.
+func FailPoints() []string {
+	var s Service
+	return s.importFlow().Points()
+}
+
 // ImportMethods are those that are enabled.
 func (s *Service) ImportMethods() []string {
 	if len(s.staging) == 0 {
