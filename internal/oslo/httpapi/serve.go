@@ -286,8 +286,16 @@ func (a *API) dispatch(c *Call, routes []*Route) {
 		return
 	}
 	c.Route = row
+	var body *stream
+	if row.RawBody && c.R.Body != nil && c.R.Body != http.NoBody {
+		body = &stream{ReadCloser: c.R.Body}
+		c.R.Body = body
+	}
 	v, err := a.run(c, row)
 	if err != nil {
+		if body != nil {
+			body.linger(c)
+		}
 		c.fail(a.svc.reword(err))
 		return
 	}
