@@ -3,6 +3,7 @@ package cloud
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -64,7 +65,7 @@ func (e *Env) imageService(st *store.Store, worker string) (*service.Service, er
 	if d.Config.ImageCacheDir != "" {
 		near, err := blob.NewFile(d.Config.ImageCacheDir)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("glance: image_cache_dir: %w", err)
 		}
 		d.Cache = &service.Cache{Files: near, Node: e.Config.Host}
 	}

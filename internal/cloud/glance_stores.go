@@ -51,8 +51,9 @@ var imageStores = map[string]func(o ImageStore, b *service.Backend) error{
 	},
 }
 
-// ended are types of stores that are no more, and why.
-var ended = map[string]string{
+// absentStores are types of stores of the original that are not there, and why.
+var absentStores = map[string]string{
+	"cinder":           "images in volumes are not there yet: keep them in files, rbd, s3 or swift",
 	"sheepdog":         "the project Sheepdog has ended, and the original dropped its store: keep images in files, rbd, s3 or swift",
 	"vmware":           "the original dropped the store of VMware datastores: keep images in files, rbd, s3 or swift",
 	"vmware_datastore": "the original dropped the store of VMware datastores: keep images in files, rbd, s3 or swift",
@@ -70,14 +71,14 @@ func (o GlanceOptions) stores() (names []string, types map[string]string, err er
 		name, kind = strings.TrimSpace(name), strings.TrimSpace(kind)
 		_, twice := types[name]
 		switch {
-		case name == "" || strings.ContainsAny(name, ", /"):
+		case name == "" || kind == "" || strings.ContainsAny(name, ", /"):
 			errs = append(errs, fmt.Errorf("enabled_backends: %q is no store's name and type, as fast:file is", text))
 		case strings.HasPrefix(name, reservedStore):
 			errs = append(errs, fmt.Errorf("enabled_backends: names that begin with %s are the service's own: %s", reservedStore, name))
 		case twice:
 			errs = append(errs, fmt.Errorf("enabled_backends: %s is there twice", name))
-		case ended[kind] != "":
-			errs = append(errs, fmt.Errorf("enabled_backends: %s: %s", name, ended[kind]))
+		case absentStores[kind] != "":
+			errs = append(errs, fmt.Errorf("enabled_backends: %s: %s", name, absentStores[kind]))
 		case imageStores[kind] == nil:
 			errs = append(errs, fmt.Errorf("enabled_backends: %q is none of the types %s", kind, strings.Join(slices.Sorted(maps.Keys(imageStores)), ", ")))
 		default:

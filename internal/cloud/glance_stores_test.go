@@ -55,11 +55,11 @@ glance:
 
 func TestGlanceStoresRefused(t *testing.T) {
 	for text, want := range map[string]string{
-		"enabled_backends: [fast]":                                      `"" is none of the types file, http, `,
+		"enabled_backends: [fast]":                                      `"fast" is no store's name and type, as fast:file is`,
 		"enabled_backends: [fast:tape]":                                 `"tape" is none of the types`,
 		"enabled_backends: [old:sheepdog]":                              "the project Sheepdog has ended",
 		"enabled_backends: [old:vmware]":                                "dropped the store of VMware",
-		"enabled_backends: [vols:cinder]":                               `"cinder" is none of the types`,
+		"enabled_backends: [vols:cinder]":                               "images in volumes are not there yet",
 		"enabled_backends: [a:file, a:http]":                            "a is there twice",
 		"enabled_backends: [os_glance_staging_store:file]":              "are the service's own",
 		"enabled_backends: [web:http]":                                  "nothing can be uploaded",
@@ -67,7 +67,8 @@ func TestGlanceStoresRefused(t *testing.T) {
 		"enabled_backends: [a:file], backends: {b: {weight: 1}}":        "b is not in enabled_backends",
 		"enabled_backends: [a:file], backends: {a: {s3_store_host: x}}": "a is a store of the type file and has options of s3",
 		"scrub_time: -1, enabled_backends: [a:tape]":                    "scrub_time",
-		"filesystem_store_datadir: /x":                                  "filesystem_store_datadir not found",
+		"worker_self_reference_url: 10.0.0.1:9292":                      `"10.0.0.1:9292" is no URL such as http://`,
+		"filesystem_store_datadir: /x":                                  `there is no option "filesystem_store_datadir" here`,
 	} {
 		if _, err := glanceConfig(t, "glance: {"+text+"}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", text, err, want)

@@ -26,7 +26,7 @@ const partial = ".partial"
 type FileConfig struct {
 	Datadir          string   `yaml:"filesystem_store_datadir"`     // made if it does not exist
 	Datadirs         []string `yaml:"filesystem_store_datadirs"`    // several, each "path:priority"; the highest that has room is taken
-	FilePerm         int      `yaml:"filesystem_store_file_perm"`   // octal digits: 640; 0 is 600
+	FilePerm         string   `yaml:"filesystem_store_file_perm"`   // octal digits: 640; 600 when empty
 	ChunkSize        int      `yaml:"filesystem_store_chunk_size"`  // bytes that become a hole if all are zero; 65536 when 0
 	ThinProvisioning bool     `yaml:"filesystem_thin_provisioning"` // zeroes take no space
 }
@@ -58,10 +58,13 @@ func OpenFile(c FileConfig) (*File, error) {
 	if f.dirs, err = c.directories(); err != nil {
 		return nil, err
 	}
-	if c.FilePerm != 0 {
-		perm, err := strconv.ParseUint(strconv.Itoa(c.FilePerm), 8, 9)
-		if err != nil || perm&0o400 == 0 {
-			return nil, fmt.Errorf("filesystem_store_file_perm: %d would hide images from the service itself", c.FilePerm)
+	if c.FilePerm != "" {
+		perm, err := strconv.ParseUint(strings.TrimPrefix(c.FilePerm, "0o"), 8, 9)
+		if err != nil {
+			return nil, fmt.Errorf("filesystem_store_file_perm: %q is no permissions such as 640", c.FilePerm)
+		}
+		if perm&0o400 == 0 {
+			return nil, fmt.Errorf("filesystem_store_file_perm: %s would hide images from the service itself", c.FilePerm)
 		}
 		f.perm = fs.FileMode(perm)
 	}
@@ -94,7 +97,7 @@ func (c FileConfig) directories() ([]directory, error) {
 		return nil, errors.New("image store: either filesystem_store_datadir or filesystem_store_datadirs is needed")
 	}
 	if c.Datadir != "" {
-		return []directory{{path: filepath.Clean(c.Datadir)}}, nil
+		return []directory{{path: filepath.Clean(c.Datadir)}}, absolute(c.Datadir)
 	}
 	var dirs []directory
 	for _, text := range c.Datadirs {
@@ -110,6 +113,9 @@ func (c FileConfig) directories() ([]directory, error) {
 		if err != nil || strings.TrimSpace(path) == "" {
 			return nil, fmt.Errorf("filesystem_store_datadirs: %q is no directory and priority", text)
 		}
+		if err := absolute(d.path); err != nil {
+			return nil, err
+		}
 		if slices.ContainsFunc(dirs, func(o directory) bool { return o.path == d.path }) {
 			return nil, fmt.Errorf("filesystem_store_datadirs: %s is there twice", d.path)
 		}
@@ -117,6 +123,14 @@ func (c FileConfig) directories() ([]directory, error) {
 	}
 	slices.SortStableFunc(dirs, func(a, b directory) int { return b.priority - a.priority })
 	return dirs, nil
+}
+
+// absolute refuses what would be another directory wherever else the service is started.
+func absolute(path string) error {
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("image store: %q is no absolute path", path)
+	}
+	return nil
 }
 
 // Info implements Store.

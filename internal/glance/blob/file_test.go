@@ -79,7 +79,7 @@ func TestFilePriorities(t *testing.T) {
 		t.Skipf("mount: %v", err)
 	}
 	defer syscall.Unmount(high, syscall.MNT_DETACH)
-	s := openFile(t, blob.FileConfig{Datadirs: []string{low + ":10", high + ":20"}, FilePerm: 640})
+	s := openFile(t, blob.FileConfig{Datadirs: []string{low + ":10", high + ":20"}, FilePerm: "0640"})
 	for size, dir := range map[int64]string{1000: high, 2 << 20: low} {
 		image := uuid.New()
 		w, err := s.Create(t.Context(), image, uuid.New(), size)
@@ -109,8 +109,10 @@ func TestFileConfig(t *testing.T) {
 		"twice":             {Datadirs: []string{dir + ":1", dir + "/:2"}},
 		"no priority":       {Datadirs: []string{dir + ":high"}},
 		"no directory":      {Datadirs: []string{":1"}},
-		"not even readable": {Datadir: dir, FilePerm: 40},
-		"no permissions":    {Datadir: dir, FilePerm: 999},
+		"relative":          {Datadir: "images"},
+		"one relative":      {Datadirs: []string{dir + ":1", "images:2"}},
+		"not even readable": {Datadir: dir, FilePerm: "40"},
+		"no permissions":    {Datadir: dir, FilePerm: "999"},
 	} {
 		if _, err := blob.OpenFile(c); err == nil {
 			t.Errorf("%s: no error", name)

@@ -112,6 +112,9 @@ func (c *Config) Check() error {
 	if c.ImageCacheMaxSize < 0 || c.ImageCacheStallTime < 0 || c.CachePrefetcherInterval < 1 {
 		errs = append(errs, errors.New("image_cache_max_size, image_cache_stall_time and cache_prefetcher_interval: no number is negative, and a round takes a second at least"))
 	}
+	if u := c.WorkerSelfReferenceURL; u != "" && !strings.HasPrefix(u, "http://") && !strings.HasPrefix(u, "https://") {
+		errs = append(errs, fmt.Errorf("worker_self_reference_url: %q is no URL such as http://10.0.0.1:9292", u))
+	}
 	if _, err := parseSize(c.UserStorageQuota); err != nil {
 		errs = append(errs, fmt.Errorf("user_storage_quota: %w", err))
 	}

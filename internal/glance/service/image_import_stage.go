@@ -35,7 +35,7 @@ func openStaging(dir string) (out []*blob.File, err error) {
 		}
 		f, err := blob.NewFile(path)
 		if err != nil {
-			return nil, fmt.Errorf("staging area: %w", err)
+			return nil, fmt.Errorf("glance: node_staging_uri: %w", err)
 		}
 		out = append(out, f)
 	}

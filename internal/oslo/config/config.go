@@ -35,7 +35,7 @@ func Load(file string, optional bool, cfg Checker) error {
 	if errors.Is(err, io.EOF) {
 		err = nil
 	} else if err != nil {
-		err = fmt.Errorf("configuration %s: %w", file, err)
+		err = fmt.Errorf("configuration %s: %w", file, worded(err))
 	}
 	return errors.Join(err, cfg.Check())
 }
