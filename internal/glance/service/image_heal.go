@@ -77,7 +77,22 @@ func (s *Service) tidyBlobs(ctx context.Context) error {
 	for _, b := range s.keepers() {
 		errs = append(errs, s.tidy(ctx, b))
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.tellLost(ctx))...)
+}
+
+// tellLost tells of images that are in a store which is not there any more:
+// nobody can read them until it is enabled again under its name.
+func (s *Service) tellLost(ctx context.Context) error {
+	all, err := s.store.StoresInUse(ctx)
+	if err != nil {
+		return fmt.Errorf("list stores in use: %w", err)
+	}
+	for _, u := range all {
+		if s.backend(u.Store) == nil {
+			slog.WarnContext(ctx, "images are in a store that is not enabled", "store", u.Store, "count", u.Images)
+		}
+	}
+	return nil
 }
 
 func (s *Service) tidy(ctx context.Context, b Backend) error {

@@ -173,6 +173,18 @@ type Known struct {
 	UpdatedAt time.Time     `bun:"updated_at"`
 }
 
+// StoreUse is how many images a store has.
+type StoreUse struct {
+	Store  string
+	Images int
+}
+
+// StoresInUse lists the stores that images are in.
+func (s *Store) StoresInUse(ctx context.Context) ([]StoreUse, error) {
+	return db.Scan[StoreUse](ctx, s.db, `SELECT store, count(DISTINCT image_id) AS images FROM image_locations
+		WHERE status = 'active' GROUP BY store ORDER BY store`)
+}
+
 // Known tells the state, to a store, of each of those images that was ever there.
 func (s *Store) Known(ctx context.Context, storeID string, ids []string) (map[string]Known, error) {
 	out := make(map[string]Known, len(ids))

@@ -191,8 +191,11 @@ func (c *carrier) failureOf(ctx context.Context, err error) *Failure {
 
 // turn begins to undo, with the step that was under way.
 func (c *carrier) turn(ctx context.Context, f *Failure) bool {
-	r := c.rec
-	slog.WarnContext(ctx, "flow failed, undoing", "flow", r.Name, "resource", r.Resource, "step", f.Step, "error", f.Message)
+	r, why := c.rec, f.Message
+	if f.Fault != nil {
+		why = f.Fault.Error() // with what only the operator sees
+	}
+	slog.WarnContext(ctx, "flow failed, undoing", "flow", r.Name, "resource", r.Resource, "step", f.Step, "error", why)
 	r.fail(f)
 	r.Phase, r.Attempts, r.Trouble = Undoing, 0, ""
 	if r.Step == "" {
