@@ -48,9 +48,11 @@ func (s *Service) openCached(ctx context.Context, img glance.Image, offset int64
 }
 
 // worthCaching reports whether a download from there should stay here: not of
-// what is a file of this host anyway.
+// what is a file of this host anyway, nor of an image whose bytes may yet turn
+// out to be others than was said.
 func (s *Service) worthCaching(img glance.Image, l glance.Location) bool {
-	if s.cache == nil || img.Size <= 0 || img.Size > s.config.ImageCacheMaxSize {
+	settled := img.Status == glance.Active || img.Status == glance.Deactivated
+	if s.cache == nil || !settled || img.Size <= 0 || img.Size > s.config.ImageCacheMaxSize {
 		return false
 	}
 	b := s.backend(l.Store)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -274,5 +275,32 @@ func TestCacheWithoutEnd(t *testing.T) {
 	r.Close()
 	if have, _, err := svc.CacheState(t.Context()); err != nil || len(have) != 1 {
 		t.Errorf("cached %v, %v", have, err)
+	}
+}
+
+// TestCacheRefused: the bytes of a location that were not what the client had
+// said are not those of what is uploaded instead.
+func TestCacheRefused(t *testing.T) {
+	s := newSite(t)
+	c := withCache(t, s, service.DefaultConfig())
+	img := queued(t, c.Service, "raw")
+	said := service.NewLocation{URL: c.url, Validation: map[string]string{"os_hash_algo": "sha512", "os_hash_value": strings.Repeat("0", 128)}}
+	if err := c.AddLocation(caller(t), img.ID, said); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		round(t, c.Service)
+	}
+	if got := status(t, c.Service, img.ID); got.Status != glance.Queued {
+		t.Fatalf("got %+v", got)
+	}
+	if images, _ := c.has(t); len(images) != 0 {
+		t.Errorf("cached %v", images)
+	}
+	if err := upload(t, c.Service, img.ID, strings.NewReader("other data")); err != nil {
+		t.Fatal(err)
+	}
+	if got := readBack(t, c.Service, status(t, c.Service, img.ID)); got != "other data" {
+		t.Errorf("read %q", got)
 	}
 }

@@ -21,7 +21,10 @@ import (
 
 // Swift is a running one. Its user is test:tester with the key "testing",
 // which are the access and the secret key of S3 too.
-type Swift struct{ Host string }
+type Swift struct {
+	Host   string
+	client *http.Client
+}
 
 // AuthURL is where tokens are had, by version 1 of the protocol.
 func (s *Swift) AuthURL() string { return "http://" + s.Host + "/auth/v1.0" }
@@ -39,7 +42,12 @@ var shared struct {
 }
 
 // Keystone is where a Swift asks what tokens stand for, and who asks.
-type Keystone struct{ AuthURL, User, Key, Project string }
+type Keystone struct {
+	AuthURL, User, Key, Project string
+
+	Command func(name string, args ...string) *exec.Cmd // of the machine that Swift is to run on; nil is this one
+	Client  *http.Client                                // on that machine
+}
 
 // StartBehind is a Swift of this test whose users are Keystone's. It wants the
 // role member or admin.
@@ -179,10 +187,14 @@ func start(keystone *Keystone) (_ *Swift, stop func(), err error) {
 		run("/usr/bin/python3", "-c", rings, dir, ports[1], ports[2], ports[3])); err != nil {
 		return nil, nil, err
 	}
+	command, client := exec.Command, http.DefaultClient
+	if keystone != nil && keystone.Command != nil {
+		command, client = keystone.Command, keystone.Client
+	}
 	begin := func(name string, args ...string) error {
-		c := exec.Command(name, args...)
+		c := command(name, args...)
 		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-		log, err := os.Create(filepath.Join(dir, filepath.Base(name)+".log"))
+		log, err := os.Create(filepath.Join(dir, name+".log"))
 		if err != nil {
 			return err
 		}
@@ -207,7 +219,7 @@ func start(keystone *Keystone) (_ *Swift, stop func(), err error) {
 			return nil, nil, err
 		}
 	}
-	s := &Swift{"127.0.0.1:" + ports[0]}
+	s := &Swift{"127.0.0.1:" + ports[0], client}
 	if keystone != nil {
 		return s, stop, s.wait(dir, s.listens)
 	}
@@ -254,7 +266,7 @@ func (s *Swift) wait(dir string, probe func() error) error {
 
 // listens reports whether somebody without a token is sent away.
 func (s *Swift) listens() error {
-	res, err := http.Get("http://" + s.Host + "/v1/AUTH_probe")
+	res, err := s.client.Get("http://" + s.Host + "/v1/AUTH_probe")
 	if err != nil {
 		return err
 	}
@@ -270,14 +282,14 @@ func (s *Swift) probe() error {
 	r, _ := http.NewRequest("GET", s.AuthURL(), nil)
 	r.Header.Set("X-Auth-User", User)
 	r.Header.Set("X-Auth-Key", Key)
-	res, err := http.DefaultClient.Do(r)
+	res, err := s.client.Do(r)
 	if err != nil {
 		return err
 	}
 	res.Body.Close()
 	r, _ = http.NewRequest("PUT", res.Header.Get("X-Storage-Url")+"/probe", nil)
 	r.Header.Set("X-Auth-Token", res.Header.Get("X-Auth-Token"))
-	if res, err = http.DefaultClient.Do(r); err != nil {
+	if res, err = s.client.Do(r); err != nil {
 		return err
 	}
 	res.Body.Close()
