@@ -106,7 +106,9 @@ func (s *Service) fillImage(ctx context.Context, up glance.Upload, img *glance.I
 	defer stop()
 	committed := false
 	err := s.receive(kept, up, img, to, data)
-	if err == nil {
+	if err != nil {
+		err = fmt.Errorf("store %s: %w", to.ID, err)
+	} else {
 		committed = true
 		err = s.finish(kept, up, img, to)
 	}

@@ -75,7 +75,9 @@ func (s *Service) claim(imageID string) glance.Upload {
 func (s *Service) tidyBlobs(ctx context.Context) error {
 	var errs []error
 	for _, b := range s.keepers() {
-		errs = append(errs, s.tidy(ctx, b))
+		if err := s.tidy(ctx, b); err != nil {
+			errs = append(errs, fmt.Errorf("store %s: %w", b.ID, err))
+		}
 	}
 	return errors.Join(append(errs, s.tellLost(ctx))...)
 }

@@ -109,7 +109,11 @@ func (s *Store) URL(image string) string {
 }
 
 func (s *Store) command(ctx context.Context, args ...string) *exec.Cmd {
-	all := []string{"--conf", s.CephConf, "--pool", s.Pool}
+	pool := "--pool"
+	if args[0] == "import" { // its warning of the other one would hide what is wrong
+		pool = "--dest-pool"
+	}
+	all := []string{"--conf", s.CephConf, pool, s.Pool}
 	if s.User != "" {
 		all = append(all, "--id", s.User)
 	}

@@ -40,6 +40,19 @@ func open(t *testing.T) (*rbd.Store, *cephtest.Ceph) {
 	return s, ceph
 }
 
+// TestNoPool: the operator is told what is missing.
+func TestNoPool(t *testing.T) {
+	s, err := rbd.New(rbd.Config{CephConf: cephtest.Start(t).Conf, Pool: "nosuch"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		if _, err := s.Create(t.Context(), uuid.New(), uuid.New(), 0); err == nil || !strings.Contains(err.Error(), "error opening pool 'nosuch'") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
 func TestRBD(t *testing.T) {
 	blobtest.Run(t, func(t *testing.T) blob.Store {
 		s, _ := open(t)
