@@ -35,13 +35,13 @@ unit:
 e2e: build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -p 1 -timeout 20m ./test/... ./bench
 
-# The cloud killed at every step of a boot and a deletion, on real guests, and identity in each of its calls; takes a
-# quarter of an hour.
+# The cloud killed at every step of a boot and a deletion, on real guests, identity in each of its calls, and an image
+# service at every point of an import from another region; takes some twenty minutes.
 kill: install-test build image
 	NACRE_GUEST_IMAGE=$(CURDIR)/$(IMAGE) NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags kill -run TestKilled -timeout 60m ./test/...
 
 # Our Keystone below OpenStack's own Glance, Placement and Nova, as Debian has them, and our Glance on its Keystone, below
-# its client and Nova; takes some ten minutes.
+# its client and Nova, and over its Swift; takes some fifteen minutes.
 dropin: install-test build
 	scripts/install dropin
 	NACRE_BINARY=$(CURDIR)/bin/nacre go test -tags dropin -run 'TestDropIn' -timeout 30m ./test/...

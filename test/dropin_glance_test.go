@@ -44,7 +44,6 @@ func TestDropInGlance(t *testing.T) {
 	d.Sub("metadata definitions", life.definitions)
 	d.image()
 	d.Sub("unified limits", d.limits)
-	d.Sub("images in Swift", life.inSwift)
 }
 
 const ourGlance = `keystone_authtoken: {auth_url: "http://127.0.0.1:5000/v3", username: glance, password: svc}

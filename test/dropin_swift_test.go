@@ -21,7 +21,9 @@ import (
 	"nacre/test/host"
 )
 
-const ourGlanceInSwift = ourGlance + `  enabled_backends: [swift:swift, file:file]
+const ourGlanceInSwift = `keystone_authtoken: {auth_url: "http://127.0.0.1:5000/v3", username: glance, password: svc}
+glance:
+  enabled_backends: [swift:swift]
   backends:
     swift:
       swift_store_auth_address: http://127.0.0.1:5000/v3
@@ -33,33 +35,33 @@ const ourGlanceInSwift = ourGlance + `  enabled_backends: [swift:swift, file:fil
       swift_store_large_object_chunk_size: 1
 `
 
-// inSwift keeps images in the original Swift, whose users are the original
-// Keystone's: an upload in segments, a download, also from the middle, and a
-// deletion that leaves nothing.
-func (l *imageLife) inSwift(t *testing.T) {
+// TestDropInSwift keeps our Glance's images in the original Swift, whose users
+// are the original Keystone's: an upload in segments, a download, also from the
+// middle, and a deletion that leaves nothing.
+func TestDropInSwift(t *testing.T) {
+	l := &imageLife{dropIn: &dropIn{Host: host.New(t)}}
+	l.MariaDB("keystone")
+	l.OriginalKeystone("")
+	l.Admin().Script("role create service", "project create service")
+	l.accounts()
 	swift := swifttest.StartBehind(t, swifttest.Keystone{AuthURL: "http://127.0.0.1:5000/v3", User: "swift", Key: "svc", Project: "service", Client: l.HTTP(),
 		Command: func(name string, args ...string) *exec.Cmd { return l.Command(context.Background(), name, args...) }})
 	url := "http://" + swift.Host + "/v1/AUTH_%(project_id)s"
 	l.Admin().Script("user create --password svc swift", "role add --user swift --project service admin", "service create --name swift object-store",
 		"endpoint create --region RegionOne object-store public "+url, "endpoint create --region RegionOne object-store internal "+url)
-	l.Stop()
-	l.RunOnly("--config", l.Write("nacre.yaml", ourGlanceInSwift), "glance-api", "placement-api")
+	l.RunOnly("--config", l.Write("nacre.yaml", ourGlanceInSwift), "glance-api")
+	me := l.GlanceClient("me", "mine", "one")
 
 	blob := make([]byte, 7<<19) // three segments and a half
 	_, _ = rand.Read(blob)
-	image := l.you.Show("image-create", "--name", "far", "--disk-format", "raw", "--container-format", "bare", "--file", l.Write("blob", string(blob)))
+	image := me.Show("image-create", "--name", "far", "--disk-format", "raw", "--container-format", "bare", "--file", l.Write("blob", string(blob)))
 	is(t, image, "status", "active", "stores", "swift", "size", fmt.Sprint(len(blob)), "checksum", fmt.Sprintf("%x", md5.Sum(blob)))
 	id, copied := image["id"], l.Path("far-copy")
-	l.you.Must("image-download", "--file", copied, id)
+	me.Must("image-download", "--file", copied, id)
 	if got, err := os.ReadFile(copied); err != nil || !bytes.Equal(got, blob) {
 		t.Errorf("%d other bytes came back (%v)", len(got), err)
 	}
-	you, err := l.Login(map[string]any{"identity": host.WithPassword("you", "theirs"),
-		"scope": map[string]any{"project": map[string]any{"name": "two", "domain": map[string]string{"id": "default"}}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if status, part := l.get(t, "http://127.0.0.1:9292/v2/images/"+id+"/file", you.Token(), "bytes=1048570-2097159"); status != 206 || !bytes.Equal(part, blob[1048570:2097160]) {
+	if status, part := l.get(t, "http://127.0.0.1:9292/v2/images/"+id+"/file", l.login("me", "mine").Token(), "bytes=1048570-2097159"); status != 206 || !bytes.Equal(part, blob[1048570:2097160]) {
 		t.Errorf("from the middle: %d, %d other bytes", status, len(part))
 	}
 	segments := 0
@@ -74,7 +76,7 @@ func (l *imageLife) inSwift(t *testing.T) {
 	if segments < 4 {
 		t.Errorf("%d segments", segments)
 	}
-	l.you.Must("image-delete", id)
+	me.Must("image-delete", id)
 	l.Until("nothing is left in Swift", time.Minute, func() bool { return len(l.objects(t, swift)) == 0 })
 }
 
