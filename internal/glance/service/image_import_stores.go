@@ -125,7 +125,8 @@ func (s *Service) gaveUp(ctx context.Context, st *imageImport, id, last string) 
 }
 
 // importUnstore removes what the flow brought to stores, none of which had the
-// image before.
+// image before. One that does not answer keeps nobody waiting: what it has is
+// removed as bytes that no image has, once it does.
 func (s *Service) importUnstore(ctx context.Context, st *imageImport) error {
 	if err := s.awaitUpload(ctx, st); err != nil {
 		return err
@@ -141,8 +142,10 @@ func (s *Service) importUnstore(ctx context.Context, st *imageImport) error {
 	}
 	for _, id := range st.Stores {
 		if b := s.backend(id); b != nil {
-			if err := s.empty(ctx, *b, st.ImageID); err != nil {
+			if err := s.empty(ctx, *b, st.ImageID); ctx.Err() != nil {
 				return err
+			} else if err != nil {
+				slog.WarnContext(ctx, "bytes may be left in a store until it answers", "image", st.ImageID, "store", id, "error", err)
 			}
 		}
 	}
