@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,8 +21,12 @@ type errorBody struct {
 }
 
 // envelope is {"error": {"code", "message", "title"}}; a 401 says where to
-// authenticate, unless it is a receipt of having done so.
+// authenticate, unless it is a receipt of having done so. Why somebody was
+// refused only the log says.
 func envelope(c *httpapi.Call, f *fault.Fault) httpapi.Response {
+	if why := f.Unwrap(); why != nil && (f.Status == http.StatusUnauthorized || f.Status == http.StatusForbidden) {
+		slog.WarnContext(c.Ctx(), "a request was refused", "method", c.R.Method, "path", c.R.URL.Path, "from", c.R.RemoteAddr, "error", why)
+	}
 	r := httpapi.Response{Status: f.Status, Header: http.Header{}}
 	if f.Status == http.StatusUnauthorized && f.Type != receiptFaultType {
 		r.Header.Set("WWW-Authenticate", `Keystone uri="`+c.BaseURL()+`/v3"`)

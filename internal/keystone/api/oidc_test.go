@@ -1,11 +1,13 @@
 package api_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -286,6 +288,36 @@ func TestOIDCAccessToken(t *testing.T) {
 	}
 	if w := f.visit("GET", oidcAuth, nil); w.Code != 401 {
 		t.Errorf("no token: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestRefusalsAreLogged reads in the log what a client must not be told.
+func TestRefusalsAreLogged(t *testing.T) {
+	f, o, _ := newOIDC(t, func(c *sso.OIDCConfig) { c.Audiences = []string{"api"} })
+	var log bytes.Buffer
+	before := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	t.Cleanup(func() { slog.SetDefault(before) })
+	for name, tc := range map[string]struct {
+		refused func() *httptest.ResponseRecorder
+		why     string
+	}{
+		"another audience": {func() *httptest.ResponseRecorder {
+			return f.visit("POST", oidcAuth, map[string]string{"Authorization": "Bearer " + o.jwt(nil)})
+		}, `the token is for [\"nacre\"], the audiences are [\"api\"]`},
+		"no rule": {func() *httptest.ResponseRecorder {
+			return f.visit("POST", oidcAuth, map[string]string{"Authorization": "Bearer " + o.jwt(map[string]any{"aud": "api", "name": nil, "teams": nil})})
+		}, "mapping m: no rule maps any property of the user to identity values; the assertion says HTTP_OIDC_AUD, "},
+		"a wrong password": {func() *httptest.ResponseRecorder {
+			return f.do("", "POST", "/v3/auth/tokens", `{"auth": {"identity": {"methods": ["password"], "password": {"user": {"name": "admin", "domain": {"id": "default"}, "password": "wr0ng"}}}}}`)
+		}, "wrong password for user "},
+	} {
+		log.Reset()
+		w := tc.refused()
+		if w.Code != 401 || strings.Contains(w.Body.String(), "mapping m") || strings.Count(log.String(), "\n") != 1 ||
+			!strings.Contains(log.String(), tc.why) || strings.Contains(log.String(), "wr0ng") {
+			t.Errorf("%s: %d %s\nlog:\n%s", name, w.Code, w.Body, &log)
+		}
 	}
 }
 

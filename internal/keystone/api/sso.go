@@ -2,7 +2,6 @@ package api
 
 import (
 	"html/template"
-	"log/slog"
 	"mime"
 	"net/http"
 	"net/url"
@@ -36,8 +35,7 @@ func (a *API) ssoRoutes() httpapi.Table {
 
 // refusedAssertion is the 401 for an assertion that does not hold; why, the
 // operator reads in the log.
-func refusedAssertion(c *httpapi.Call, err error) error {
-	slog.WarnContext(c.Ctx(), "an assertion was refused", "error", err)
+func refusedAssertion(err error) error {
 	return fault.Unauthorized("The request you have made requires authentication.").Cause(err)
 }
 
@@ -62,7 +60,7 @@ func (a *API) vouched(c *httpapi.Call, idp, protocol string) (keystone.MappedPro
 		said.Attributes = proxied(c.R)
 	}
 	if err != nil {
-		return proof, refusedAssertion(c, err)
+		return proof, refusedAssertion(err)
 	}
 	proof.Issuer, proof.Assertion = said.Issuer, said.Attributes
 	return proof, nil
@@ -159,7 +157,7 @@ func (a *API) origin(c *httpapi.Call) (string, error) {
 		at = plain
 	}
 	if !a.svc.SSO().TrustsDashboard(at) {
-		return "", refusedAssertion(c, fault.Unauthorized("%s is not a trusted dashboard host", at))
+		return "", refusedAssertion(fault.Unauthorized("%s is not a trusted dashboard host", at))
 	}
 	return at, nil
 }
@@ -183,7 +181,7 @@ func (a *API) webSSO(c *httpapi.Call, w http.ResponseWriter) error {
 		}
 	}
 	if len(choice) == 0 {
-		return refusedAssertion(c, fault.Unauthorized("Missing entity ID from environment"))
+		return refusedAssertion(fault.Unauthorized("Missing entity ID from environment"))
 	}
 	at, err := a.origin(c)
 	if err != nil {
@@ -303,11 +301,11 @@ func (a *API) kept(c *httpapi.Call, w http.ResponseWriter, state string) (sso.Lo
 	idp, protocol := c.Param("idp_id"), c.Param("protocol_id")
 	cookie, err := c.R.Cookie(loginCookie(idp, protocol))
 	if err != nil {
-		return sso.Login{}, refusedAssertion(c, err)
+		return sso.Login{}, refusedAssertion(err)
 	}
 	l, err := a.svc.SSO().Continue(cookie.Value, idp, protocol, state)
 	if err != nil {
-		return l, refusedAssertion(c, err)
+		return l, refusedAssertion(err)
 	}
 	a.keep(w, loginCookie(idp, protocol), "")
 	return l, nil
@@ -324,11 +322,11 @@ func (a *API) finishOIDC(c *httpapi.Call, w http.ResponseWriter) error {
 		return err
 	}
 	if why := c.Query.Get("error"); why != "" {
-		return refusedAssertion(c, fault.Unauthorized("the identity provider says %q: %q", why, c.Query.Get("error_description")))
+		return refusedAssertion(fault.Unauthorized("the identity provider says %q: %q", why, c.Query.Get("error_description")))
 	}
 	said, err := party.Finish(c.Ctx(), l, c.Query.Get("code"))
 	if err != nil {
-		return refusedAssertion(c, err)
+		return refusedAssertion(err)
 	}
 	return a.returnWith(c, w, proofOf(l, said), l.Origin)
 }
@@ -357,7 +355,7 @@ func (a *API) finishSAML(c *httpapi.Call, w http.ResponseWriter) error {
 	}
 	said, err := party.Finish(c.Ctx(), l, form.Get("SAMLResponse"))
 	if err != nil {
-		return refusedAssertion(c, err)
+		return refusedAssertion(err)
 	}
 	if err := a.svc.UseAssertion(c.Ctx(), said); err != nil {
 		return err
@@ -375,7 +373,7 @@ func (a *API) finishECP(c *httpapi.Call, w http.ResponseWriter) error {
 	}
 	said, err := a.svc.SSO().Answer(c.Ctx(), idp, protocol, c.Body)
 	if err != nil {
-		return refusedAssertion(c, err)
+		return refusedAssertion(err)
 	}
 	if err := a.svc.UseAssertion(c.Ctx(), said); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -126,7 +127,7 @@ func (s *Service) mapAssertion(ctx context.Context, idp keystone.IdentityProvide
 	}
 	who = mapped{idp: idp, proto: protocol.ID, version: m.SchemaVersion}
 	if who.Result, err = rules.Apply(s.counting(given.Assertion)); err != nil {
-		return who, unauthorized("mapping %s: %s", m.ID, err)
+		return who, unauthorized("mapping %s: %w; the assertion says %s", m.ID, err, strings.Join(slices.Sorted(maps.Keys(given.Assertion)), ", "))
 	}
 	if err := s.groupsExist(ctx, who.GroupIDs, m.ID); err != nil {
 		return who, err

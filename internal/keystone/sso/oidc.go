@@ -124,19 +124,22 @@ func (o *OIDC) Bearer(ctx context.Context, token string) (Assertion, error) {
 	if t.Nonce != "" {
 		return Assertion{}, errors.New("an ID token is no access token")
 	}
-	if !o.forUs(t.Audience) {
-		return Assertion{}, fmt.Errorf("the token is for %v", t.Audience)
+	if err := o.forUs(t.Audience); err != nil {
+		return Assertion{}, err
 	}
 	return o.assertion(map[string]any{}, t.Claims)
 }
 
-// forUs reports whether one of the audiences is ours.
-func (o *OIDC) forUs(audience []string) bool {
+// forUs refuses a token none of whose audiences is ours.
+func (o *OIDC) forUs(audience []string) error {
 	ours := o.cfg.Audiences
 	if len(ours) == 0 {
 		ours = []string{o.cfg.ClientID}
 	}
-	return slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(ours, a) })
+	if !slices.ContainsFunc(audience, func(a string) bool { return slices.Contains(ours, a) }) {
+		return fmt.Errorf("the token is for %q, the audiences are %q", audience, ours)
+	}
+	return nil
 }
 
 // introspect asks the provider about a token, RFC 7662.
@@ -177,8 +180,9 @@ func (o *OIDC) introspected(claims map[string]any) (Assertion, error) {
 		return Assertion{}, errors.New("the token is not of now")
 	case hasIssuer && issuer != o.cfg.Issuer:
 		return Assertion{}, fmt.Errorf("the token is of %q", issuer)
-	case !o.forUs(audience):
-		return Assertion{}, fmt.Errorf("the token is for %v", audience)
+	}
+	if err := o.forUs(audience); err != nil {
+		return Assertion{}, err
 	}
 	claims["iss"] = o.cfg.Issuer
 	return o.assertion(claims, func(any) error { return nil })
@@ -199,7 +203,7 @@ func (o *OIDC) assertion(claims map[string]any, more func(any) error) (Assertion
 	}
 	subject := texts(claims["sub"])
 	if len(subject) != 1 || subject[0] == "" {
-		return Assertion{}, errors.New("the provider does not say who it is")
+		return Assertion{}, errors.New("the provider does not say who it is: there is no sub")
 	}
 	_, host, _ := strings.Cut(o.cfg.Issuer, "://")
 	a.Attributes["REMOTE_USER"] = []string{subject[0] + "@" + host}
