@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"nacre/internal/cloud"
+	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/config"
 	"nacre/internal/oslo/loop"
 	"nacre/internal/oslo/telemetry"
@@ -171,9 +172,27 @@ func tell(problems []cloud.Problem) error {
 // logHandler is colourful on a terminal and JSON elsewhere.
 func logHandler(w *os.File, level slog.Level) slog.Handler {
 	if st, err := w.Stat(); err == nil && st.Mode()&os.ModeCharDevice != 0 {
-		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})
+		return requestHandler{tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.TimeOnly})}
 	}
-	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
+	return requestHandler{slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})}
+}
+
+// requestHandler adds the ID of the request, which clients are told.
+type requestHandler struct{ slog.Handler }
+
+func (h requestHandler) Handle(ctx context.Context, r slog.Record) error {
+	if id := auth.RequestID(ctx); id != "" {
+		r.AddAttrs(slog.String("request", id))
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h requestHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return requestHandler{h.Handler.WithAttrs(attrs)}
+}
+
+func (h requestHandler) WithGroup(name string) slog.Handler {
+	return requestHandler{h.Handler.WithGroup(name)}
 }
 
 func openrcCommand() *cobra.Command {

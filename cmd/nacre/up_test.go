@@ -1,16 +1,19 @@
 package main
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"nacre/internal/cloud"
+	"nacre/internal/oslo/auth"
 )
 
 // TestStateDirectoryOfFlag: with a file of options, too, what lies in the
@@ -33,6 +36,22 @@ func TestStateDirectoryOfFlag(t *testing.T) {
 		if got := cfg.PolicyFile("nova"); got != want {
 			t.Errorf("%s: the policy is %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestLogSaysRequest: what is logged in a request bears the ID that the client was told.
+func TestLogSaysRequest(t *testing.T) {
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	log := slog.New(logHandler(file, slog.LevelInfo)).With("service", "keystone")
+	log.InfoContext(auth.WithRequestID(t.Context(), "req-1"), "asked")
+	log.InfoContext(t.Context(), "by itself")
+	text, err := os.ReadFile(file.Name())
+	if lines := strings.Split(string(text), "\n"); err != nil || len(lines) != 3 || !strings.Contains(lines[0], `"request":"req-1"`) || strings.Contains(lines[1], "request") {
+		t.Errorf("%v %s", err, text)
 	}
 }
 
