@@ -33,6 +33,12 @@ type Driver interface {
 	Close() error
 }
 
+// Prober is a driver that can tell of options which make nobody be found, or
+// somebody else ask, though no call fails.
+type Prober interface {
+	Probe(ctx context.Context) error
+}
+
 // New makes a driver with the options that a domain gives it. It asks nobody.
 type New func(options map[string]any) (Driver, error)
 

@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -9,6 +10,8 @@ import (
 	"strings"
 
 	"nacre/internal/keystone"
+	"nacre/internal/keystone/identity"
+	"nacre/internal/keystone/store"
 )
 
 // Symptom is something wrong with what the database says, and what to do about it.
@@ -17,34 +20,60 @@ type Symptom struct{ What, Remedy string }
 // Doctor looks for what would keep people from using the cloud.
 func (s *Service) Doctor(ctx context.Context) ([]Symptom, error) {
 	var found []Symptom
-	for _, look := range []func(context.Context) ([]Symptom, error){s.doctorAdmins, s.doctorCatalog, s.doctorRules, s.doctorBackends} {
+	for _, look := range []func(context.Context) ([]Symptom, error){s.doctorBackends, s.doctorDomainFiles, s.doctorAdmins, s.doctorCatalog, s.doctorRules} {
 		more, err := look(ctx)
-		if err != nil {
-			return found, fmt.Errorf("doctor: %w", err)
-		}
 		found = append(found, more...)
+		switch {
+		case err != nil && len(found) == 0:
+			return nil, fmt.Errorf("doctor: %w", err)
+		case err != nil: // such as who the members of a group are, of a directory that does not answer
+			found = append(found, Symptom{fmt.Sprintf("not all could be looked at: %v", err), "look again when what is above is mended"})
+		}
 	}
 	return found, nil
 }
 
-// doctorAdmins looks for somebody who may administer the cloud.
+// doctorAdmins looks for somebody who may administer the cloud: on the system
+// or, which the default rules take for as much, on a project.
 func (s *Service) doctorAdmins(ctx context.Context) ([]Symptom, error) {
-	admins, err := s.Effective(ctx, keystone.AssignmentFilter{System: keystone.SystemID})
-	if err != nil {
+	revision, err1 := s.store.Revision(ctx)
+	grants, err2 := s.store.Assignments(ctx, store.Actors{}, "", nil)
+	book, err3 := s.roleBook(ctx, revision)
+	if err := firstError(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	roles, err := s.RolesByID(ctx, column(admins, func(e keystone.Effective) string { return e.RoleID }))
-	if err != nil {
-		return nil, err
+	makesAdmin := func(roleID string) bool {
+		for _, r := range book.roles {
+			if r.Name == "admin" && r.DomainID == "" && book.implied.Reaches(roleID, r.ID) {
+				return true
+			}
+		}
+		return false
 	}
-	for _, e := range admins {
-		u, err := s.identities.User(ctx, e.ActorID)
-		if err == nil && u.Enabled && roles[e.RoleID].Name == "admin" {
+	var unknown []error
+	for _, a := range slices.Backward(grants) { // users before groups, whose members a directory may have to tell
+		if a.TargetKind == keystone.TargetDomain && !a.Inherited || !makesAdmin(a.RoleID) {
+			continue
+		}
+		users, err := s.whoHas(ctx, a)
+		if slices.ContainsFunc(users, func(u keystone.User) bool { return u.Enabled }) {
 			return nil, nil
 		}
+		unknown = append(unknown, err)
 	}
-	return []Symptom{{"no enabled user has the role admin on the system: nobody can administer the cloud",
+	if err := errors.Join(unknown...); err != nil {
+		return nil, err
+	}
+	return []Symptom{{"no enabled user has the role admin on the system or on a project: nobody can administer the cloud",
 		"nacre admin keystone bootstrap"}}, nil
+}
+
+// whoHas are the users to whom a grant was given.
+func (s *Service) whoHas(ctx context.Context, a keystone.Assignment) ([]keystone.User, error) {
+	if a.ActorKind == keystone.ActorUser {
+		return s.identities.UsersByID(ctx, []string{a.ActorID})
+	}
+	return s.identities.UsersOf(ctx, a.ActorID)
 }
 
 // column is one value of each row.
@@ -120,10 +149,34 @@ func (s *Service) doctorBackends(ctx context.Context) (found []Symptom, err erro
 		if err == nil {
 			_, err = b.UserByName(ctx, domainID, "nobody-of-that-name")
 		}
+		if prober, ok := b.Driver.(identity.Prober); ok && unlessNoRow(err) == nil {
+			if err := prober.Probe(ctx); err != nil {
+				found = append(found, Symptom{fmt.Sprintf("the options of driver %s, domain %s, miss something: %v", b.name, domainID, err), whereOptionsAre(b.name, domainID)})
+			}
+		}
 		if unlessNoRow(err) != nil {
 			found = append(found, Symptom{fmt.Sprintf("the users of domain %s cannot be looked up: %v", domainID, err),
-				"look at the options of the driver " + b.name + ": the API has them at /v3/domains/" + domainID + "/config, files are in domain_config_dir"})
+				whereOptionsAre(b.name, domainID)})
 		}
 	}
 	return found, err
+}
+
+func whereOptionsAre(driver, domainID string) string {
+	return "look at the options of the driver " + driver + ": the API has them at /v3/domains/" + domainID + "/config, files are in domain_config_dir"
+}
+
+// doctorDomainFiles looks for files of domains that are called otherwise.
+func (s *Service) doctorDomainFiles(ctx context.Context) (found []Symptom, err error) {
+	for _, name := range slices.Sorted(maps.Keys(s.identities.cfg.Domains)) {
+		_, err := s.store.ProjectByName(ctx, "", name)
+		if unlessNoRow(err) != nil {
+			return found, err
+		}
+		if err != nil {
+			found = append(found, Symptom{fmt.Sprintf("keystone.%s.conf is read, but there is no domain %s", name, name),
+				"rename the file, or openstack domain create " + name})
+		}
+	}
+	return found, nil
 }

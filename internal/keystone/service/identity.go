@@ -32,6 +32,10 @@ type IdentityConfig struct {
 func (c IdentityConfig) Check(place string, config keystone.DomainConfig) error {
 	var errs []error
 	name, _ := config["identity"]["driver"].(string)
+	connect, known := c.Drivers[name]
+	if !known && name != "" && name != sqlDriver {
+		return fmt.Errorf("%s: there is no identity driver %q", place, name)
+	}
 	for group, options := range config {
 		for option := range options {
 			if group != name && (group != "identity" || !keystone.DomainOptionKnown(group, option)) {
@@ -41,10 +45,6 @@ func (c IdentityConfig) Check(place string, config keystone.DomainConfig) error 
 	}
 	if name == "" || name == sqlDriver {
 		return errors.Join(errs...)
-	}
-	connect, known := c.Drivers[name]
-	if !known {
-		return errors.Join(append(errs, fmt.Errorf("%s: there is no identity driver %q", place, name))...)
 	}
 	options := config[name]
 	if len(options) == 0 {

@@ -21,11 +21,12 @@ import (
 
 // Driver asks a directory.
 type Driver struct {
-	opts   Options
-	users  kind
-	groups kind
-	ask    *pool // bound as the configured user
-	prove  *pool // bound as users, one after the other
+	opts      Options
+	users     kind
+	groups    kind
+	hasGroups bool  // the options say where
+	ask       *pool // bound as the configured user
+	prove     *pool // bound as users, one after the other
 }
 
 var _ identity.Driver = (*Driver)(nil)
@@ -45,7 +46,7 @@ func New(given map[string]any) (identity.Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{opts: o,
+	d := &Driver{opts: o, hasGroups: given["group_tree_dn"] != nil,
 		users: kind{tree: o.UserTreeDN, class: o.UserObjectclass, filter: o.UserFilter, id: o.UserID, name: o.UserName,
 			attributes: []string{o.UserMail, o.UserDescription, o.UserEnabled, o.UserDefaultProjectID}, extra: o.UserAdditional, ignore: o.UserAttributeIgnore},
 		groups: kind{tree: o.GroupTreeDN, class: o.GroupObjectclass, filter: o.GroupFilter, id: o.GroupID, name: o.GroupName,
@@ -73,6 +74,23 @@ func (o Options) pool(servers []server, keep bool, size, lifetime int) *pool {
 		p.slots = make(chan struct{}, size)
 	}
 	return p
+}
+
+// Probe implements identity.Prober. A directory may do without groups.
+func (d *Driver) Probe(ctx context.Context) error {
+	trees := [][2]string{{"user_tree_dn", d.opts.UserTreeDN}}
+	if d.hasGroups {
+		trees = append(trees, [2]string{"group_tree_dn", d.opts.GroupTreeDN})
+	}
+	var errs []error
+	for _, tree := range trees {
+		found, err := d.search(ctx, tree[1], goldap.ScopeBaseObject, "(objectClass=*)", "1.1")
+		if err == nil && len(found) == 0 {
+			err = fmt.Errorf("%s: the directory shows no %s to %q", tree[0], tree[1], d.opts.User)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
 // Close implements identity.Driver.

@@ -9,7 +9,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -60,6 +62,17 @@ func New(given map[string]any) (identity.Driver, error) {
 		}
 	}
 	return Driver{o}, errors.Join(errs...)
+}
+
+// Probe implements identity.Prober. For a service without a file PAM goes by
+// the one that is called other.
+func (d Driver) Probe(context.Context) error {
+	for _, dir := range []string{"/etc/pam.d", "/usr/lib/pam.d"} {
+		if _, err := os.Stat(filepath.Join(dir, d.opts.Service)); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("there is no /etc/pam.d/%s: logins go by /etc/pam.d/other", d.opts.Service)
 }
 
 // Close implements identity.Driver.
