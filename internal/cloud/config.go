@@ -95,7 +95,7 @@ func (c *Config) certificateProxies() (nets []netip.Prefix, err error) {
 			net, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%q is neither an address nor a network", text)
 		}
 		nets = append(nets, net)
 	}

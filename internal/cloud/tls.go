@@ -42,6 +42,9 @@ func (t TLS) check(host string) error {
 
 // read reads what a listener needs.
 func (t TLS) read() (*tls.Config, error) {
+	if t.Cert == "" || t.Key == "" {
+		return nil, errors.New("cert and key go together")
+	}
 	pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 	if err != nil {
 		return nil, err

@@ -90,7 +90,7 @@ func (c *Config) Check() error {
 	for _, p := range c.TrustedProxies {
 		net, err := prefix(p)
 		if err != nil {
-			wrong("trusted_proxies: %s", err)
+			wrong("trusted_proxies: %q is neither an address nor a network", p)
 		}
 		c.proxies = append(c.proxies, net)
 	}
