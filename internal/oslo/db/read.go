@@ -39,7 +39,7 @@ func (d *DB) reading(ctx context.Context) bool { return ctx.Value(insideKey{d}) 
 // and a transaction would cost half as much again as the statements.
 func (d *DB) undisturbed(fn func(on Q) error) (whole bool, err error) {
 	begun := d.begun.Load()
-	if d.engine != SQLite || d.writes.Load() != begun { // which is being committed
+	if d.engine != SQLite || d.writes.Load() != begun { // a change is being committed
 		return false, nil
 	}
 	err = fn(alone{d})
