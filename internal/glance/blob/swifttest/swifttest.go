@@ -193,7 +193,9 @@ func start(keystone *Keystone) (_ *Swift, stop func(), err error) {
 	}
 	begin := func(name string, args ...string) error {
 		c := command(name, args...)
-		c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if client == http.DefaultClient { // another machine ends what is on it, and its client ends threads, which would count as our death
+			c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		}
 		log, err := os.Create(filepath.Join(dir, name+".log"))
 		if err != nil {
 			return err
