@@ -30,7 +30,8 @@ func (s *Service) healUploads(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// heal takes a dead upload over, removes what it wrote and gives up.
+// heal takes a dead upload over, removes what it wrote and gives up. A store
+// that does not answer keeps nobody waiting: what it has is tidied once it does.
 func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
 	up := s.claim(dead.ImageID)
 	s.enter(up)
@@ -41,8 +42,10 @@ func (s *Service) heal(ctx context.Context, dead glance.Upload) error {
 		return err
 	}
 	for _, b := range s.keepers() {
-		if err := s.unwrite(ctx, b, dead); err != nil {
+		if err := s.unwrite(ctx, b, dead); ctx.Err() != nil {
 			return err
+		} else if err != nil {
+			slog.WarnContext(ctx, "bytes may be left in a store until it answers", "image", dead.ImageID, "store", b.ID, "error", err)
 		}
 	}
 	if err := s.unstage(ctx, dead); err != nil {

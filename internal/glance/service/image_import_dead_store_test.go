@@ -47,3 +47,37 @@ func TestImportToDeadStore(t *testing.T) {
 		t.Errorf("the other store has bytes: %v", err)
 	}
 }
+
+// TestHealBesideDeadStore: an upload that was killed is over though a store
+// does not answer, and its pieces go when it does.
+func TestHealBesideDeadStore(t *testing.T) {
+	p := newPlace(t, DefaultConfig())
+	img := p.image(t, "raw")
+	files := p.backends[0].Blobs
+	killed := glance.Upload{ImageID: img.ID, ID: "0b7a4f3e-1111-4222-8333-444455556666", Worker: p.worker, ExpiresAt: p.clock.Now().Add(lease)}
+	if _, err := p.store.BeginUpload(as(t), killed, p.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w, err := files.Create(t.Context(), img.ID, killed.ID, blob.Unknown)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("half")); err != nil {
+		t.Fatal(err)
+	}
+	p.backends[0].Blobs = dead{files}
+	if err := p.healUploads(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if now, err := p.store.AnyImage(as(t), img.ID); err != nil || now.Status != glance.Queued {
+		t.Errorf("got %+v, %v", now, err)
+	}
+	p.backends[0].Blobs = files
+	if err := p.tidyBlobs(t.Context()); err != nil {
+		t.Error(err)
+	}
+	err = files.Objects(t.Context(), func(o blob.Object) error { t.Errorf("left: %+v", o); return nil })
+	if err != nil {
+		t.Error(err)
+	}
+}
