@@ -44,11 +44,13 @@ type SAML struct {
 }
 
 // metadataTime is how long fetched metadata is used, freshTime how long where it
-// does not know a signature. If it cannot be fetched again, it lasts for staleTime.
+// does not know a signature. If it cannot be fetched again, within fetchTime, it
+// lasts for staleTime.
 const (
 	metadataTime = time.Hour
 	freshTime    = time.Minute
 	staleTime    = 24 * time.Hour
+	fetchTime    = 10 * time.Second
 )
 
 // ConsumerURL is where browsers bring answers.
@@ -70,27 +72,36 @@ func (s *SAML) EntityID() string {
 
 // metadata is who the identity provider is, read so long ago at most, or before
 // its file has changed. What was read is good for a while longer if it cannot be
-// read again.
+// read again. It is read for all who ask, so nobody's leaving ends that.
 func (s *SAML) metadata(ctx context.Context, age time.Duration) (*saml.EntityDescriptor, []*x509.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	stamp, now := config.Stamp(s.cfg.Metadata), s.clock.Now()
-	changed, stale := stamp != s.stamp, s.idp == nil || now.Sub(s.read) >= staleTime
+	changed, stale := stamp != s.stamp, s.stale(now)
 	if !stale && !changed && (now.Sub(s.read) < age || now.Sub(s.tried) < freshTime) {
 		return s.idp, s.certs, nil
 	}
 	s.stamp, s.tried = stamp, now
-	idp, certs, err := s.readMetadata(ctx)
+	reading, done := context.WithTimeout(context.WithoutCancel(ctx), fetchTime)
+	defer done()
+	idp, certs, err := s.readMetadata(reading)
 	if err != nil && !stale {
-		if changed {
-			slog.ErrorContext(ctx, "changed metadata of an identity provider is of no use, that of before stays", "file", s.cfg.Metadata, "error", err)
-		}
+		slog.ErrorContext(ctx, "metadata of an identity provider cannot be read again, that of before stays", "metadata", s.cfg.Metadata, "error", err)
 		return s.idp, s.certs, nil
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("metadata of the identity provider: %w", err)
 	}
 	s.idp, s.certs, s.read = idp, certs, now
 	return idp, certs, nil
+}
+
+// stale reports whether what was read is of no use any more.
+func (s *SAML) stale(now time.Time) bool {
+	return s.idp == nil || ended(s.idp, now) || isHTTP(s.cfg.Metadata) && now.Sub(s.read) >= staleTime
+}
+
+func ended(d *saml.EntityDescriptor, now time.Time) bool {
+	return !d.ValidUntil.IsZero() && d.ValidUntil.Before(now)
 }
 
 func (s *SAML) readMetadata(ctx context.Context) (*saml.EntityDescriptor, []*x509.Certificate, error) {
@@ -105,7 +116,7 @@ func (s *SAML) readMetadata(ctx context.Context) (*saml.EntityDescriptor, []*x50
 	if d.EntityID == "" || len(d.IDPSSODescriptors) == 0 {
 		return nil, nil, errors.New("it is of no identity provider")
 	}
-	if !d.ValidUntil.IsZero() && d.ValidUntil.Before(s.clock.Now()) {
+	if ended(&d, s.clock.Now()) {
 		return nil, nil, errors.New("it is not valid any more")
 	}
 	certs, err := signingCerts(&d)

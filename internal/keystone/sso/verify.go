@@ -94,7 +94,10 @@ func (s *SAML) verifyElement(ctx context.Context, answer *etree.Element, want ex
 	}
 	signed, err := s.signedAssertion(answer, certs)
 	if errors.Is(err, errKey) { // it may sign by another one now
-		if _, certs, err = s.metadata(ctx, freshTime); err == nil {
+		if idp, certs, err = s.metadata(ctx, freshTime); err == nil {
+			err = checkResponse(answer, idp.EntityID, want)
+		}
+		if err == nil {
 			signed, err = s.signedAssertion(answer, certs)
 		}
 	}

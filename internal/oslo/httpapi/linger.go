@@ -12,8 +12,9 @@ const lingerTime = 30 * time.Second
 // stream is a body that a handler reads itself.
 type stream struct {
 	io.ReadCloser
-	begun  bool
-	broken bool
+	patience time.Duration
+	begun    bool
+	broken   bool
 }
 
 // Read implements io.Reader.
@@ -32,9 +33,10 @@ func (s *stream) linger(c *Call) {
 		return
 	}
 	conn := http.NewResponseController(c.W)
-	if conn.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+	if conn.SetReadDeadline(time.Now().Add(s.patience)) != nil {
 		return // a caller within this process
 	}
-	_, _ = io.Copy(io.Discard, s)
-	_ = conn.SetReadDeadline(time.Time{})
+	if _, err := io.Copy(io.Discard, s); err == nil { // else the server would wait for the rest, without an end
+		_ = conn.SetReadDeadline(time.Time{})
+	}
 }

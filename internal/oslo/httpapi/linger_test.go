@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"nacre/internal/oslo/fault"
 )
@@ -61,6 +63,40 @@ func TestRefusedStream(t *testing.T) {
 					t.Errorf("%d %s, want %s", res.StatusCode, text, want)
 				}
 			})
+		}
+	}
+}
+
+// TestRefusedStreamWithoutEnd: a client that never sends what it promised is
+// answered by and by, with what went wrong here, and let go.
+func TestRefusedStreamWithoutEnd(t *testing.T) {
+	broken := func(c *Call, _ http.ResponseWriter) error {
+		_, _ = io.ReadFull(c.R.Body, make([]byte, 1))
+		return errors.New("the disk is broken")
+	}
+	api := testAPI(t, func(s *Service) {
+		s.Table = append(s.Table, Route{Method: "PUT", Path: "/broken", RawBody: true, Do: Raw(broken)})
+	})
+	api.linger = 50 * time.Millisecond
+	server := httptest.NewServer(api)
+	defer server.Close()
+	for _, size := range []int64{1000, 1 << 30} {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "PUT /v2.1/broken HTTP/1.1\r\nHost: x\r\nX-Auth-Token: m\r\nContent-Length: %d\r\n\r\nx", size)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if res.StatusCode != 500 {
+			t.Errorf("%d of %d bytes: %d, want 500", 1, size, res.StatusCode)
+		}
+		if n, err := io.Copy(io.Discard, conn); err != nil {
+			t.Errorf("%d bytes more, %v: the connection is kept", n, err)
 		}
 	}
 }

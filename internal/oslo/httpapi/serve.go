@@ -288,15 +288,16 @@ func (a *API) dispatch(c *Call, routes []*Route) {
 	c.Route = row
 	var body *stream
 	if row.RawBody && c.R.Body != nil && c.R.Body != http.NoBody {
-		body = &stream{ReadCloser: c.R.Body}
+		body = &stream{ReadCloser: c.R.Body, patience: a.linger}
 		c.R.Body = body
 	}
 	v, err := a.run(c, row)
 	if err != nil {
+		r := c.refusal(a.svc.reword(err)) // before the client is waited for, whose leaving is not the reason
 		if body != nil {
 			body.linger(c)
 		}
-		c.fail(a.svc.reword(err))
+		c.send(r)
 		return
 	}
 	if !row.Do.raw {
@@ -489,8 +490,11 @@ func (c *Call) send(r Response) {
 	}
 }
 
-// fail sends an error; what is not a fault is logged and told as a 500 without detail.
-func (c *Call) fail(err error) {
+// fail sends an error.
+func (c *Call) fail(err error) { c.send(c.refusal(err)) }
+
+// refusal is the answer to an error; what is not a fault is logged and told as a 500 without detail.
+func (c *Call) refusal(err error) Response {
 	if rec, ok := c.W.(*recorder); ok && rec.status != 0 {
 		slog.WarnContext(c.Ctx(), "an answer broke off", "service", c.api.svc.Name, "error", err)
 		panic(http.ErrAbortHandler)
@@ -512,7 +516,7 @@ func (c *Call) fail(err error) {
 	for k, vs := range f.Header {
 		r.Header[k] = vs
 	}
-	c.send(r)
+	return r
 }
 
 func (a *API) notFound(c *Call) Response {

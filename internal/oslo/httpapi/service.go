@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"time"
 
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/clock"
@@ -100,6 +101,7 @@ type API struct {
 	roots   *tree
 	headers http.Header // the service's Headers by canonical name; their values are only replaced, never changed
 	log     *slog.Logger
+	linger  time.Duration // how long a body that was refused is read on
 }
 
 // New checks and compiles the tables and policies of s, and finds its schemas.
@@ -116,7 +118,7 @@ func New(s Service, d Door) (*API, error) {
 	if len(d.ServiceRoles) == 0 {
 		d.ServiceRoles = []string{"service"}
 	}
-	a := &API{svc: s, door: d, tree: &tree{}, roots: &tree{}, headers: http.Header{}, log: slog.Default().With("service", s.Name)}
+	a := &API{svc: s, door: d, tree: &tree{}, roots: &tree{}, headers: http.Header{}, log: slog.Default().With("service", s.Name), linger: lingerTime}
 	for k, vs := range s.Headers {
 		a.headers[http.CanonicalHeaderKey(k)] = slices.Clip(vs)
 	}
