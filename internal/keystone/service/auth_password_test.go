@@ -15,14 +15,15 @@ import (
 
 // TestFailuresAreAlike: whoever fails learns nothing of who there is, by any
 // method: there is one answer, and it costs one comparison of hashes of the same
-// strength, or as many of passcodes.
+// strength, or as many of passcodes, and one write where passwords are counted.
 func TestFailuresAreAlike(t *testing.T) {
 	keys, err := token.OpenRepository(t.TempDir(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	methods := append(slices.Clone(token.DefaultMethods), keystone.MethodTOTP)
-	s := New(Deps{Store: store.New(dbtest.SQLite(t, store.Migrations)), Tokens: token.NewFernet(keys, methods), CredentialKeys: keys,
+	d := dbtest.SQLite(t, store.Migrations)
+	s := New(Deps{Store: store.New(d), Tokens: token.NewFernet(keys, methods), CredentialKeys: keys,
 		Config: Config{PasswordHashRounds: 4, MaxPasswordLength: 100, Methods: methods,
 			Compliance: Compliance{LockoutFailureAttempts: 2, DisableUserDaysInactive: 90, PasswordExpiresDays: 30, ChangePasswordFirst: true}}})
 	if err := s.Bootstrap(t.Context(), BootstrapConfig{AdminPassword: "secret"}); err != nil {
@@ -105,6 +106,7 @@ func TestFailuresAreAlike(t *testing.T) {
 			keystone.MethodTOTP:                  keystone.TOTPProof{User: tc.user, Passcode: "abcdef"},
 		} {
 			compared, passcodes = nil, 0
+			writes, _ := d.Writes()
 			_, err := s.Authenticate(t.Context(), keystone.Credentials{Methods: []string{method}, Proofs: map[string]any{method: proof}}, keystone.Scope{})
 			f, ok := fault.Of(err)
 			if !ok || f.Status != 401 || f.Message != "The request you have made requires authentication." || f.Body != nil || len(f.Header) > 0 {
@@ -116,6 +118,9 @@ func TestFailuresAreAlike(t *testing.T) {
 				}
 			} else if len(compared) != 1 || !strings.HasPrefix(compared[0], "$2b$04$") {
 				t.Errorf("%s, %s: compared %q", method, name, compared)
+			}
+			if n, ok := d.Writes(); method == keystone.MethodPassword && (!ok || n != writes+1) {
+				t.Errorf("%s, %s: %d writes", method, name, n-writes)
 			}
 		}
 	}

@@ -44,10 +44,10 @@ func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, passwo
 	case err != nil && !errors.Is(err, db.ErrNoRow):
 		return u, err
 	case err != nil || !d.Enabled:
-		return u, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID)
+		return u, s.slowly(ctx, u, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID))
 	}
 	if !u.Enabled {
-		return u, unauthorized("user %s is disabled", u.ID)
+		return u, s.slowly(ctx, u, unauthorized("user %s is disabled", u.ID))
 	}
 	if s.cfg.Compliance.DisableUserDaysInactive > 0 {
 		if err := s.store.NoteActive(ctx, u.ID, s.clock.Now()); err != nil {
@@ -57,7 +57,7 @@ func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, passwo
 	return u, nil
 }
 
-// nobody has the row that is written for users who do not exist or are locked,
+// nobody has the row that is written for users who do not exist, are locked or disabled,
 // so that all failures take the same time.
 const nobody = ""
 
@@ -70,11 +70,7 @@ func (s *Service) countLogin(ctx context.Context, u keystone.User, ok bool) erro
 	if c.LockoutFailureAttempts == 0 {
 		return nil
 	}
-	now := s.clock.Now()
-	forgotten := time.Unix(0, 0)
-	if c.LockoutDuration > 0 {
-		forgotten = now.Add(-c.LockoutDuration)
-	}
+	now, forgotten := s.forgotten()
 	login, err := s.store.Login(ctx, u.ID)
 	if err != nil && !errors.Is(err, db.ErrNoRow) {
 		return fmt.Errorf("login of %s: %w", u.ID, err)
@@ -100,6 +96,27 @@ func (s *Service) countLogin(ctx context.Context, u keystone.User, ok bool) erro
 		err = unauthorized("user %s was locked meanwhile", u.ID)
 	}
 	return err
+}
+
+// forgotten is now, and when failures of before count no more.
+func (s *Service) forgotten() (now, before time.Time) {
+	now = s.clock.Now()
+	if s.cfg.Compliance.LockoutDuration > 0 {
+		return now, now.Add(-s.cfg.Compliance.LockoutDuration)
+	}
+	return now, time.Unix(0, 0)
+}
+
+// slowly gives a reason to refuse the right password as late as a wrong one is
+// refused, which is counted where we have its hash: a guesser is not to see
+// which it was.
+func (s *Service) slowly(ctx context.Context, u keystone.User, reason error) error {
+	limit := s.cfg.Compliance.LockoutFailureAttempts
+	if limit == 0 || u.PasswordHash == "" {
+		return reason
+	}
+	now, forgotten := s.forgotten()
+	return cmp.Or(s.store.CountFailure(ctx, nobody, now, forgotten, limit), reason)
 }
 
 // notExpired refuses a password that must be changed first.
