@@ -315,6 +315,15 @@ func (m *image) resize(size string) *image {
 	return m
 }
 
+// prefixed is an archive with a disk whose header names a directory by itself.
+func prefixed(directory string) *image {
+	m := blank(0).member("x.ovf", '0', nil).member("x.vmdk", '0', monolithic().b).endOfArchive()
+	h := m.b[tarBlock : 2*tarBlock]
+	copy(h[345:], directory)
+	seal(h)
+	return m
+}
+
 // pax is a record of a description.
 func pax(key, value string) string {
 	n := len(key) + len(value) + 3
@@ -337,9 +346,9 @@ func TestVerifyArchive(t *testing.T) {
 		"overlay":                       {ova(qcow2(3).be64(8, 4096)), "inner_backing_file: Image has a backing file"},
 		"bare descriptor":               {ova(blank(0).text(0, fmt.Sprintf(goodDescriptor, "monolithicFlat"))), "inner_descriptor: Unsupported subformat"},
 		"as many files as there may be": {crowded(maxMembers - 2), ""},
-		"too many files":                {crowded(maxMembers - 1), "archive: The archive has more than 128 files"},
+		"too many files":                {crowded(maxMembers - 1), "archive: The archive has more than 128 entries"},
 		"too many descriptions": {blank(0).put(0, bytes.Repeat(blank(0).member("x", 'x', nil).b, maxMembers)).put(maxMembers*tarBlock, good.b),
-			"archive: The archive has more than 128 files"},
+			"archive: The archive has more than 128 entries"},
 		"long name":         {described('L', "long.ovf\x00", "short.ovf", monolithic()), ""},
 		"pax name":          {described('x', pax("path", "long.ovf")+pax("mtime", "1.5"), "short.ovf", monolithic()), ""},
 		"path in long name": {described('L', "../disk\x00", "disk", monolithic()), "archive: Invalid file names"},
@@ -348,6 +357,13 @@ func TestVerifyArchive(t *testing.T) {
 		"pax size of all":   {described('g', pax("size", "65536"), "disk", monolithic()), "archive: The archive is malformed"},
 		"sparse by pax":     {described('x', pax("GNU.sparse.major", "1"), "disk", monolithic()), "archive: The archive is malformed"},
 		"empty description": {described('x', "", "disk", evil), "inner_descriptor: Invalid extent filenames"},
+		"path of all":       {described('g', pax("path", "x"), "disk", monolithic()), "archive: The archive is malformed"},
+		"two pax names":     {described('x', pax("path", "x")+pax("path", "y"), "disk", monolithic()), "archive: The archive is malformed"},
+		"two pax sizes":     {described('x', pax("size", "512")+pax("size", "65536"), "disk", monolithic()), "archive: The archive is malformed"},
+		"directory by name": {described('x', pax("path", "disk"), "disk/", monolithic()), "archive: Invalid file names"},
+		"signed length":     {described('x', "+9 path=x\n", "disk", monolithic()), "archive: The archive is malformed"},
+		"no end of line":    {described('x', "8 path=x", "disk", monolithic()), "archive: The archive is malformed"},
+		"prefix":            {prefixed("../.."), "archive: Invalid file names"},
 		"no pax":            {described('x', "path=a/b\n", "disk", monolithic()), "archive: The archive is malformed"},
 		"endless pax":       {described('x', pax("comment", strings.Repeat("x", maxDescription)), "disk", monolithic()), "archive: The archive is malformed"},
 		"large number":      {described('x', pax("mtime", "1"), "disk", evil).resize("\x80\x00\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00"), "inner_descriptor: Invalid extent filenames"},

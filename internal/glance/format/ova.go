@@ -75,7 +75,7 @@ func (a *archive) fileBegins(h block) {
 	}
 	if a.members == maxMembers {
 		a.found = cmp.Or(a.found, &Found{Format: "ova"})
-		a.stop(fmt.Sprintf("The archive has more than %d files", maxMembers))
+		a.stop(fmt.Sprintf("The archive has more than %d entries", maxMembers))
 		return
 	}
 	a.members++
@@ -83,6 +83,7 @@ func (a *archive) fileBegins(h block) {
 	size, ok := tarSize(h[124:136])
 	kind := h.byte(156)
 	described := strings.IndexByte("xgLK", kind) >= 0 // the block describes the file that comes next
+	own := name                                       // which some go by for what a description does not say
 	if !described {
 		name, size = cmp.Or(a.name, name), cmp.Or(a.size, size)
 		a.name, a.size = "", 0
@@ -102,7 +103,7 @@ func (a *archive) fileBegins(h block) {
 	}
 	if a.found != nil && !described {
 		a.found.refuse(kind != '0' && kind != 0, "archive", "The archive has links or devices in it")
-		a.found.refuse(strings.ContainsAny(name, `/\`) || strings.Contains(name, ".."), "archive", "Invalid file names found")
+		a.found.refuse(isPath(name) || isPath(own) || hasPrefix(h), "archive", "Invalid file names found")
 	}
 	a.left, a.pad = size, (tarBlock-size%tarBlock)%tarBlock
 	switch a.about = 0; {
@@ -112,6 +113,17 @@ func (a *archive) fileBegins(h block) {
 	default:
 		a.inner = newInner()
 	}
+}
+
+func isPath(name string) bool { return strings.ContainsAny(name, `/\`) || strings.Contains(name, "..") }
+
+// hasPrefix reports whether a header names a directory of the file by itself.
+// GNU has times in that place, and some take them for a directory.
+func hasPrefix(h block) bool {
+	if h.has(257, tarMagic+"\x00") {
+		return h.byte(345) != 0
+	}
+	return isPath(string(h[345:500]))
 }
 
 // tarSize reads octal digits, or a large number as GNU writes it.
@@ -125,31 +137,37 @@ func tarSize(field block) (size int64, ok bool) {
 }
 
 // describe takes over what a description says of the file that comes next, and
-// reports whether those who unpack it can be followed.
+// reports whether those who unpack it can be followed: of two names or sizes
+// some go by the first and others by the last.
 func (a *archive) describe(kind byte, text string) bool {
 	switch kind {
 	case 'K': // the target of a link, which is refused anyway
 		return true
 	case 'L':
+		known := a.name != ""
 		a.name, _, _ = strings.Cut(text, "\x00")
-		return true
+		return !known
 	}
 	for text != "" { // records of a length, a blank, a key, "=", a value and the end of a line
 		digits, _, _ := strings.Cut(text, " ")
-		n, err := strconv.Atoi(digits)
-		if err != nil || n <= len(digits) || n > len(text) {
+		n, err := strconv.ParseUint(digits, 10, 31)
+		if err != nil || n <= uint64(len(digits)) || n > uint64(len(text)) || text[n-1] != '\n' {
 			return false
 		}
-		key, value, _ := strings.Cut(strings.TrimSuffix(text[len(digits)+1:n], "\n"), "=")
+		key, value, _ := strings.Cut(text[len(digits)+1:max(int(n)-1, len(digits)+1)], "=")
 		text = text[n:]
 		switch {
 		case key == "path":
-			a.name = value
-		case key == "size":
-			a.size, err = strconv.ParseInt(value, 10, 64)
-			if err != nil || a.size <= 0 || kind == 'g' {
+			if a.name != "" || kind == 'g' {
 				return false
 			}
+			a.name = value
+		case key == "size":
+			size, err := strconv.ParseUint(value, 10, 63)
+			if err != nil || size == 0 || a.size != 0 || kind == 'g' {
+				return false
+			}
+			a.size = int64(size)
 		case strings.HasPrefix(key, "GNU.sparse."):
 			return false
 		}
