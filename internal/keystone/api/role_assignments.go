@@ -10,8 +10,25 @@ import (
 
 func (a *API) assignmentRoutes() httpapi.Table {
 	return httpapi.Table{{Method: "GET", Path: "/role_assignments", Status: 200,
-		Rule: anyScope("identity:list_role_assignments", "(rule:admin_required) or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)"),
-		Do:   on(callerDomain("target.domain_id"), a.listAssignments)}}
+		Rule:   anyScope("identity:list_role_assignments", "(rule:admin_required) or (role:reader and system_scope:all) or (role:reader and domain_id:%(target.domain_id)s)"),
+		RuleOf: when(ofTree, "identity:list_role_assignments_for_tree"), Do: on(a.assignmentsTarget, a.listAssignments)}}
+}
+
+func ofTree(c *httpapi.Call, _ any) bool { return flag(c, "include_subtree") }
+
+// assignmentsTarget is the domain that the token is for, or that of the tree.
+func (a *API) assignmentsTarget(c *httpapi.Call) (nothing, policy.Target, error) {
+	top := c.Query.Get("scope.project.id")
+	if !ofTree(c, nil) || top == "" {
+		return callerDomain("target.domain_id")(c)
+	}
+	p, err := a.svc.Project(c.Ctx(), top)
+	if err != nil {
+		return nothing{}, nil, err
+	}
+	target := policy.Target{"target.domain_id": nullable(p.DomainID)}
+	addProject(target, p)
+	return nothing{}, target, nil
 }
 
 // assignmentFilter reads the query; combinations that mean nothing are refused.
@@ -47,11 +64,6 @@ func (a *API) listAssignments(c *httpapi.Call, _ nothing) (view, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Subtree {
-		if err := a.mayListTree(c, f.ProjectID); err != nil {
-			return nil, err
-		}
-	}
 	find := a.svc.Assignments
 	if flag(c, "effective") {
 		find = a.svc.Effective
@@ -76,17 +88,6 @@ func (a *API) listAssignments(c *httpapi.Call, _ nothing) (view, error) {
 		views[i] = newAssignmentView(c, e, names)
 	}
 	return view{"role_assignments": views, "links": listLinks(c)}, nil
-}
-
-// mayListTree asks the rule for a tree of the domain that its project lies in.
-func (a *API) mayListTree(c *httpapi.Call, projectID string) error {
-	p, err := a.svc.Project(c.Ctx(), projectID)
-	if err != nil {
-		return err
-	}
-	target := policy.Target{"target.domain_id": nullable(p.DomainID)}
-	addProject(target, p)
-	return enforce(c, "identity:list_role_assignments_for_tree", target)
 }
 
 // assignmentView is an assignment on the wire. There may be millions in one

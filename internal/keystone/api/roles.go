@@ -1,6 +1,8 @@
 package api
 
 import (
+	"encoding/json"
+
 	"maps"
 	"slices"
 
@@ -13,14 +15,17 @@ func (a *API) roleRoutes() httpapi.Table {
 	read := "(rule:admin_required or (role:reader and system_scope:all)) or "
 	return httpapi.Table{
 		{Method: "GET", Path: "/roles", Status: 200,
-			Rule: anyScope("identity:list_roles", read+"(role:manager and not domain_id:None)"), Do: httpapi.Get(a.listRoles)},
+			Rule:   anyScope("identity:list_roles", read+"(role:manager and not domain_id:None)"),
+			RuleOf: when(queriesDomain, "identity:list_domain_roles"), Do: httpapi.Get(a.listRoles)},
 		{Method: "POST", Path: "/roles", Status: 201, Rule: administering("identity:create_role"),
-			Bodies: httpapi.Schemas{"": "role_create.json"}, Do: httpapi.JSON(a.createRole)},
+			RuleOf: when(namesDomain, "identity:create_domain_role"), Bodies: httpapi.Schemas{"": "role_create.json"}, Do: httpapi.JSON(a.createRole)},
 		{Method: "GET", Path: "/roles/{role_id}", Status: 200,
-			Rule: anyScope("identity:get_role", read+"(role:manager and rule:domain_managed_target_role)"), Do: onKnown(a.role, a.showRole)},
+			Rule:   anyScope("identity:get_role", read+"(role:manager and rule:domain_managed_target_role)"),
+			RuleOf: when(ofDomain, "identity:get_domain_role"), Do: onKnown(a.role, a.showRole)},
 		{Method: "PATCH", Path: "/roles/{role_id}", Status: 200, Rule: administering("identity:update_role"),
-			Bodies: httpapi.Schemas{"": "role_update.json"}, Do: onKnownJSON(a.role, a.updateRole)},
-		{Method: "DELETE", Path: "/roles/{role_id}", Status: 204, Rule: administering("identity:delete_role"), Do: onKnown(a.role, a.deleteRole)},
+			RuleOf: when(ofDomain, "identity:update_domain_role"), Bodies: httpapi.Schemas{"": "role_update.json"}, Do: onKnownJSON(a.role, a.updateRole)},
+		{Method: "DELETE", Path: "/roles/{role_id}", Status: 204, Rule: administering("identity:delete_role"),
+			RuleOf: when(ofDomain, "identity:delete_domain_role"), Do: onKnown(a.role, a.deleteRole)},
 
 		{Method: "GET", Path: "/roles/{role_id}/implies", Status: 200, Rule: reading("identity:list_implied_roles"), Do: on(a.role, a.listImplied)},
 		{Method: "HEAD", Path: "/roles/{role_id}/implies/{implied_role_id}", Status: 204, Rule: reading("identity:check_implied_role"), Do: on(a.implication, a.checkImplied)},
@@ -45,26 +50,30 @@ func addRole(t policy.Target, r keystone.Role) {
 	t["target.role.id"], t["target.role.name"], t["target.role.domain_id"] = r.ID, r.Name, nullable(r.DomainID)
 }
 
-// ofDomain asks the rule for a role of a domain besides that of the row.
-func ofDomain(c *httpapi.Call, r keystone.Role, rule string) error {
-	if r.DomainID == "" {
-		return nil
+// when gives calls of that kind a rule of their own: roles of a domain have some.
+func when(kind func(c *httpapi.Call, found any) bool, rule string) func(c *httpapi.Call, found any) string {
+	return func(c *httpapi.Call, found any) string {
+		if kind(c, found) {
+			return rule
+		}
+		return ""
 	}
-	t := policy.Target{}
-	addRole(t, r)
-	return enforce(c, rule, t)
 }
+
+func queriesDomain(c *httpapi.Call, _ any) bool { return c.Query.Get("domain_id") != "" }
+
+func namesDomain(c *httpapi.Call, _ any) bool {
+	var b roleBody
+	return json.Unmarshal(c.Body, &b) == nil && b.Role.Text("domain_id") != "" // what is no body is refused after the rule
+}
+
+func ofDomain(_ *httpapi.Call, v any) bool { return v.(found[keystone.Role]).value.DomainID != "" }
 
 func roleView(r keystone.Role) view {
 	return withExtra(r.Extra, view{"id": r.ID, "name": r.Name, "domain_id": nullable(r.DomainID), "description": r.Description, "options": orEmpty(r.Options)})
 }
 
 func (a *API) listRoles(c *httpapi.Call) (view, error) {
-	if c.Query.Get("domain_id") != "" {
-		if err := enforce(c, "identity:list_domain_roles", policy.Target{}); err != nil {
-			return nil, err
-		}
-	}
 	rows, err := a.svc.Roles(c.Ctx(), keystone.NewFilters(c.Query, "name", "domain_id"))
 	return limited(c, a.svc.ListLimit("role"), "roles", rows, roleView), err
 }
@@ -74,31 +83,20 @@ type roleBody struct {
 }
 
 func (a *API) createRole(c *httpapi.Call, b roleBody) (view, error) {
-	if b.Role.Text("domain_id") != "" {
-		if err := enforce(c, "identity:create_domain_role", policy.Target{}); err != nil {
-			return nil, err
-		}
-	}
 	r, err := a.svc.CreateRole(c.Ctx(), b.Role)
 	return member(c, "role", "roles", roleView(r)), err
 }
 
 func (a *API) showRole(c *httpapi.Call, r keystone.Role) (view, error) {
-	return member(c, "role", "roles", roleView(r)), ofDomain(c, r, "identity:get_domain_role")
+	return member(c, "role", "roles", roleView(r)), nil
 }
 
 func (a *API) updateRole(c *httpapi.Call, r keystone.Role, b roleBody) (view, error) {
-	if err := ofDomain(c, r, "identity:update_domain_role"); err != nil {
-		return nil, err
-	}
 	r, err := a.svc.UpdateRole(c.Ctx(), r.ID, b.Role)
 	return member(c, "role", "roles", roleView(r)), err
 }
 
 func (a *API) deleteRole(c *httpapi.Call, r keystone.Role) (httpapi.None, error) {
-	if err := ofDomain(c, r, "identity:delete_domain_role"); err != nil {
-		return httpapi.None{}, err
-	}
 	return httpapi.None{}, a.svc.DeleteRole(c.Ctx(), r.ID)
 }
 

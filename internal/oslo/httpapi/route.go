@@ -24,8 +24,9 @@ type Route struct {
 	Action string // the single key of the body of POST …/action
 	Status int    // of success
 
-	Rule     policy.Rule // no name: any valid token will do
-	Min, Max string      // microversions, inclusive; "" is open
+	Rule     policy.Rule                     // no name: any valid token will do
+	RuleOf   func(c *Call, found any) string // names another of the service's rules, which such a call is asked instead; "" is Rule
+	Min, Max string                          // microversions, inclusive; "" is open
 
 	Bodies  Schemas // schema of the body by the microversion it begins with
 	Queries Schemas // the same for the query string, every value an array of strings

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -375,7 +376,7 @@ func (a *API) run(c *Call, row *Route) (any, error) {
 	var found any
 	ask := func() (err error) {
 		if row.Do.find == nil || row.Do.late {
-			err = a.enforce(c, row, policy.Owned(c.Caller))
+			err = a.enforce(c, row, nil, policy.Owned(c.Caller))
 		}
 		if row.Do.find == nil || err != nil {
 			return err
@@ -383,7 +384,7 @@ func (a *API) run(c *Call, row *Route) (any, error) {
 		if found, err = row.Do.find(c); err != nil || row.Do.late {
 			return err
 		}
-		return a.enforce(c, row, found.(Owned).PolicyTarget())
+		return a.enforce(c, row, found, found.(Owned).PolicyTarget())
 	}
 	check := func() error { return a.validate(c, row) }
 	steps := []func() error{check, ask}
@@ -398,13 +399,17 @@ func (a *API) run(c *Call, row *Route) (any, error) {
 	return row.Do.do(c, found)
 }
 
-func (a *API) enforce(c *Call, row *Route, target policy.Target) error {
-	if row.Rule.Name == "" {
+func (a *API) enforce(c *Call, row *Route, found any, target policy.Target) error {
+	rule := row.Rule.Name
+	if row.RuleOf != nil {
+		rule = cmp.Or(row.RuleOf(c, found), rule)
+	}
+	if rule == "" {
 		return nil
 	}
-	err := a.policy.Check(c.Caller, row.Rule.Name, target)
+	err := a.policy.Check(c.Caller, rule, target)
 	if f, ok := fault.Of(err); ok && a.svc.Forbidden != nil {
-		return a.svc.Forbidden(c, row.Rule.Name, f)
+		return a.svc.Forbidden(c, rule, f)
 	}
 	return err
 }
@@ -490,88 +495,8 @@ func (c *Call) send(r Response) {
 	}
 }
 
-// fail sends an error.
-func (c *Call) fail(err error) { c.send(c.refusal(err)) }
-
-// refusal is the answer to an error; what is not a fault is logged and told as a 500 without detail.
-func (c *Call) refusal(err error) Response {
-	if rec, ok := c.W.(*recorder); ok && rec.status != 0 {
-		slog.WarnContext(c.Ctx(), "an answer broke off", "service", c.api.svc.Name, "error", err)
-		panic(http.ErrAbortHandler)
-	}
-	f, ok := fault.Of(err)
-	switch {
-	case !ok && c.Ctx().Err() != nil:
-		f = fault.New(499, "The client went away.")
-	case !ok:
-		slog.ErrorContext(c.Ctx(), "a request failed", "service", c.api.svc.Name, "method", c.R.Method, "path", c.R.URL.Path, "error", err)
-		f = fault.New(http.StatusInternalServerError, "Unexpected API Error. Please report this with the request ID to the operator of this cloud.").Cause(err)
-	case f.Status >= 500:
-		slog.ErrorContext(c.Ctx(), "a request failed", "service", c.api.svc.Name, "method", c.R.Method, "path", c.R.URL.Path, "error", err)
-	}
-	r := c.api.svc.Fault(c, f)
-	if r.Header == nil {
-		r.Header = http.Header{}
-	}
-	for k, vs := range f.Header {
-		r.Header[k] = vs
-	}
-	return r
-}
-
-func (a *API) notFound(c *Call) Response {
-	if a.svc.NotFound != nil {
-		return a.svc.NotFound(c)
-	}
-	return a.svc.Fault(c, fault.NotFound("The resource could not be found."))
-}
-
-func (a *API) notAllowed(c *Call, allow []string) Response {
-	if a.svc.NotAllowed == nil {
-		return a.notFound(c)
-	}
-	return a.svc.NotAllowed(c, allow)
-}
-
-// refuse answers a call whose token is not good, or cannot be asked about: that
-// is no reason for its client to log in again.
-func (a *API) refuse(c *Call, err error) {
-	switch {
-	case errors.Is(err, auth.ErrInvalid):
-		c.send(a.unauthorized(c))
-	case a.svc.Type == "identity" || c.Ctx().Err() != nil:
-		c.fail(err)
-	default:
-		slog.ErrorContext(c.Ctx(), "a token cannot be validated", "service", a.svc.Name, "error", err)
-		c.send(Response{Status: http.StatusServiceUnavailable, Header: http.Header{"Content-Type": {"application/json"}},
-			Body: []byte(`{"message": "The server is currently unavailable. Please try again at a later time.<br /><br />\nThe Keystone service is temporarily unavailable.\n\n", "code": "503 Service Unavailable", "title": "Service Unavailable"}`)})
-	}
-}
-
-func (a *API) unauthorized(c *Call) Response {
-	c.Header().Set("WWW-Authenticate", `Keystone uri="`+a.door.IdentityURL+`"`)
-	if a.svc.Unauthorized != nil {
-		return a.svc.Unauthorized(c)
-	}
-	return Response{Status: http.StatusUnauthorized, Header: http.Header{"Content-Type": {"application/json"}},
-		Body: []byte(`{"error": {"code": 401, "title": "Unauthorized", "message": "The request you have made requires authentication."}}`)}
-}
-
 // drain lets the client finish sending a small body, so that it reads our answer.
 func (a *API) drain(c *Call) { _ = c.readBody() }
-
-// reword gives the service's own sentence for a body or version that is wrong as a whole.
-func (s *Service) reword(err error) error {
-	f, ok := fault.Of(err)
-	if !ok || s.Malformed == nil {
-		return err
-	}
-	switch f.Type {
-	case "body-empty", "body-json", "body", "media", "version":
-		return s.Malformed(f)
-	}
-	return err
-}
 
 // recorder remembers the status, for the log and to know whether an answer has begun.
 type recorder struct {
