@@ -38,8 +38,8 @@ type identity struct {
 	close func() error
 }
 
-func openIdentity(ctx context.Context, env *Env) (identity, error) {
-	st, err := store.Open(ctx, env.Database("keystone"), env.commitPoints("keystone")...)
+func openIdentity(ctx context.Context, env *Env, opts ...db.Option) (identity, error) {
+	st, err := store.Open(ctx, env.Database("keystone"), append(opts, env.commitPoints("keystone")...)...)
 	if err != nil {
 		return identity{}, err
 	}

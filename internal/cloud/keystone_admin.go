@@ -13,6 +13,7 @@ import (
 	"nacre/internal/keystone/token"
 	"nacre/internal/keystone/token/memcached"
 	"nacre/internal/oslo/clock"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/jws"
 	"nacre/internal/oslo/messaging"
 	"nacre/internal/oslo/policy"
@@ -148,7 +149,7 @@ func (a KeystoneAdmin) tell(ctx context.Context) (stop func()) {
 }
 
 // Doctor looks for what is wrong with keys, policy, database and what it says. The
-// cloud may be running.
+// cloud may be running, and be of an older version.
 func (a KeystoneAdmin) Doctor(ctx context.Context) ([]Problem, error) {
 	problems := a.keyProblems()
 	cfg := a.env.Config
@@ -169,8 +170,10 @@ func (a KeystoneAdmin) Doctor(ctx context.Context) ([]Problem, error) {
 	if _, err := os.Stat(a.dir("")); errors.Is(err, fs.ErrNotExist) {
 		return append(problems, Problem{What: "no cloud has run on " + cfg.StateDir, Fix: "nacre up, or nacre admin keystone bootstrap"}), nil
 	}
-	svc, err := openIdentity(ctx, a.env)
-	if err != nil {
+	svc, err := openIdentity(ctx, a.env, db.AsItIs())
+	if errors.Is(err, db.ErrOld) {
+		return append(problems, Problem{What: "the database is not looked at, for it is of another version of Nacre", Fix: "start the cloud with this version, which brings the database up to date"}), nil
+	} else if err != nil {
 		return append(problems, Problem{What: "the database does not open: " + err.Error(), Fix: "look at the option database"}), nil
 	}
 	symptoms, err := svc.Doctor(ctx)

@@ -11,6 +11,7 @@ import (
 	"nacre/internal/cloud"
 	"nacre/internal/cloudtest"
 	"nacre/internal/keystone/service"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/messaging"
 )
 
@@ -48,6 +49,7 @@ func TestKeystoneAdmin(t *testing.T) {
 	if err := os.Remove(overrides); err != nil {
 		t.Fatal(err)
 	}
+	doctorChangesNoSchema(t, c, admin)
 	old := c.Token(cloudtest.Admin)
 	for range 2 {
 		c.As(cloudtest.Admin).Identity().With("X-Subject-Token", old).Get("/auth/tokens").Want(200)
@@ -62,6 +64,25 @@ func TestKeystoneAdmin(t *testing.T) {
 	}
 	if err := admin.Bootstrap(t.Context(), service.BootstrapConfig{AdminPassword: "x"}); err == nil {
 		t.Error("bootstrapped beside a running cloud")
+	}
+}
+
+// doctorChangesNoSchema: it may be of a newer version than the cloud that runs.
+func doctorChangesNoSchema(t *testing.T, c *cloudtest.Cloud, admin cloud.KeystoneAdmin) {
+	t.Helper()
+	d, err := db.OpenForeign(t.Context(), c.Env.Database("keystone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if _, err := db.Exec(t.Context(), d, "UPDATE migrations SET version_id = -version_id WHERE version_id = (SELECT MAX(version_id) FROM migrations)"); err != nil {
+		t.Fatal(err)
+	}
+	if problems, err := admin.Doctor(t.Context()); err != nil || len(problems) != 1 || !strings.Contains(problems[0].What, "another version") {
+		t.Errorf("a database of an older version: %v %v", problems, err)
+	}
+	if n, err := db.Exec(t.Context(), d, "UPDATE migrations SET version_id = -version_id WHERE version_id < 0"); n != 1 || err != nil {
+		t.Fatal(n, err)
 	}
 }
 

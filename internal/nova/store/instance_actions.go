@@ -18,6 +18,7 @@ func (s *Store) InstanceActions(ctx context.Context, f nova.InstanceActionFilter
 // InstanceAction returns what one request did to a server, with its events in their order. db.ErrNoRow.
 func (s *Store) InstanceAction(ctx context.Context, serverID, requestID string) (a nova.InstanceAction, events []nova.InstanceEvent, err error) {
 	a, err = db.Read(ctx, s.db, func(ctx context.Context, on db.Q) (nova.InstanceAction, error) {
+		events = nil
 		a, err := db.One(ctx, on, instanceActions.Select("instance_uuid = ? AND request_id = ?", serverID, requestID).OrderBy("start_time DESC"))
 		if err == nil {
 			events, err = db.All(ctx, on, instanceEvents.Select("action_id = ?", a.ID).OrderBy("start_time DESC", "id"))

@@ -19,6 +19,7 @@ var (
 	ErrRetry     = errors.New("transaction must be run again")          // deadlock, serialisation, busy
 	ErrNoMarker  = errors.New("no such marker")                         // Page.Marker names no visible row
 	ErrNested    = errors.New("transaction inside a transaction")       // would wait for itself on SQLite
+	ErrOld       = errors.New("the schema is of another version")       // only with AsItIs
 	errOnlyReads = errors.New("write in a transaction that only reads")
 )
 

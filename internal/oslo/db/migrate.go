@@ -20,30 +20,45 @@ var systemMigrations embed.FS
 
 // migrate brings the tables that every database has (flows, locks) and those
 // of the service up to date, one process at a time.
-func (d *DB) migrate(ctx context.Context, service fs.FS) error {
+func (d *DB) migrate(ctx context.Context, service fs.FS, bring bringing) error {
 	unlock, err := d.lockMigrations(ctx)
 	if err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
 	defer unlock()
-	if err := d.up(ctx, systemMigrations, "nacre_migrations"); err != nil {
+	if err := d.up(ctx, systemMigrations, "nacre_migrations", bring); err != nil {
 		return err
 	}
 	if service == nil {
 		return nil
 	}
-	return d.up(ctx, service, "migrations")
+	return d.up(ctx, service, "migrations", bring)
 }
 
-func (d *DB) up(ctx context.Context, files fs.FS, table string) error {
+// bringing brings tables up to date, or refuses to.
+type bringing func(ctx context.Context, p *goose.Provider) error
+
+func bringUp(ctx context.Context, p *goose.Provider) error {
+	_, err := p.Up(ctx)
+	return err
+}
+
+func refuseOld(ctx context.Context, p *goose.Provider) error {
+	old, err := p.HasPending(ctx)
+	if err == nil && old {
+		err = ErrOld
+	}
+	return err
+}
+
+func (d *DB) up(ctx context.Context, files fs.FS, table string, bring bringing) error {
 	provider, err := d.migrations(files, table)
 	if errors.Is(err, goose.ErrNoMigrations) {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	_, err = provider.Up(ctx)
-	return err
+	return bring(ctx, provider)
 }
 
 func (d *DB) migrations(files fs.FS, table string) (*goose.Provider, error) {

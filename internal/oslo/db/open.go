@@ -41,6 +41,7 @@ const maxConns = 20
 
 type options struct {
 	synchronous string
+	asItIs      bool
 	points      func(ctx context.Context, point string)
 }
 
@@ -49,6 +50,10 @@ type Option func(*options)
 
 // Unsynced lets SQLite answer before the disk has the data. Tests only.
 func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
+
+// AsItIs has Open change no schema: it is ErrOld if that of this version is
+// another one.
+func AsItIs() Option { return func(o *options) { o.asItIs = true } }
 
 // Points has fn called right before and after each commit, with "commit" and
 // "committed": a test of recovery ends the process there.
@@ -74,7 +79,11 @@ func Open(ctx context.Context, dburl string, migrations fs.FS, opts ...Option) (
 	if err != nil {
 		return nil, fmt.Errorf("open %s database: %w", u.Scheme, err)
 	}
-	if err := d.migrate(ctx, migrations); err != nil {
+	bring := bringUp
+	if o.asItIs {
+		bring = refuseOld
+	}
+	if err := d.migrate(ctx, migrations, bring); err != nil {
 		d.Close()
 		return nil, fmt.Errorf("migrate %s database: %w", u.Scheme, err)
 	}

@@ -7,7 +7,8 @@ import (
 
 // Read returns what fn does, whose statements all see the database as it is at
 // one moment: what is put together from several of them is whole. fn may run
-// again, so it must have no effect. Within a *Tx it is part of it.
+// again, so it must have no effect. Within a *Tx it is part of it, whose own
+// locks keep others from changing what it reads.
 //
 // While it runs a Read may have a connection, so fn does nothing but read,
 // through on and with its ctx: a statement on the database itself, which would
@@ -35,7 +36,8 @@ func Read[T any](ctx context.Context, on Q, fn func(ctx context.Context, on Q) (
 func (d *DB) reading(ctx context.Context) bool { return ctx.Value(insideKey{d}) == readOnly }
 
 // undisturbed runs fn and tells whether no change came between its statements.
-// On SQLite, which only its owner writes, that is known and nearly always so,
+// On SQLite, which only its owner writes (others want the cloud stopped, but for
+// public IDs of users, that no Read is about), that is known and nearly always so,
 // and a transaction would cost half as much again as the statements.
 func (d *DB) undisturbed(fn func(on Q) error) (whole bool, err error) {
 	begun := d.begun.Load()

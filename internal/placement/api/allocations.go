@@ -75,14 +75,14 @@ func (a *API) consumerAllocations(c *httpapi.Call) (allocationsView, error) {
 }
 
 func (a *API) providerAllocations(c *httpapi.Call, p owned) (allocationsView, error) {
-	rows, who, err := a.svc.AllocationsOn(c.Ctx(), p.UUID)
-	v := allocationsView{Allocations: map[string]*allocationView{}, ProviderGeneration: &p.Generation}
+	use, err := a.svc.AllocationsOn(c.Ctx(), p.UUID)
+	v := allocationsView{Allocations: map[string]*allocationView{}, ProviderGeneration: &use.Generation}
 	var last time.Time
-	for _, r := range rows {
+	for _, r := range use.Allocations {
 		if v.Allocations[r.ConsumerUUID] == nil {
 			one := &allocationView{Resources: map[string]int64{}}
 			if c.Version.AtLeast("1.28") {
-				g := who[r.ConsumerUUID].Generation
+				g := use.Consumers[r.ConsumerUUID].Generation
 				one.ConsumerGeneration = &g
 			}
 			v.Allocations[r.ConsumerUUID] = one

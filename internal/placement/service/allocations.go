@@ -18,6 +18,7 @@ func (s *Service) Allocations(ctx context.Context, consumer string) ([]placement
 	var c placement.Consumer
 	var generations map[string]int64
 	rows, err := store.Read(ctx, s.store, func(ctx context.Context, st *store.Store) ([]placement.Allocation, error) {
+		c, generations = placement.Consumer{}, nil
 		rows, err := st.AllocationsOf(ctx, consumer)
 		if err != nil || len(rows) == 0 {
 			return nil, err
@@ -46,17 +47,29 @@ func generationsOf(ctx context.Context, st *store.Store, rows []placement.Alloca
 	return out, nil
 }
 
-// AllocationsOn tells what is used of a provider, and by whom.
-func (s *Service) AllocationsOn(ctx context.Context, provider string) ([]placement.Allocation, map[string]placement.Consumer, error) {
-	var who map[string]placement.Consumer
-	rows, err := store.Read(ctx, s.store, func(ctx context.Context, st *store.Store) ([]placement.Allocation, error) {
-		rows, err := st.AllocationsOn(ctx, provider)
-		if err == nil {
-			who, err = st.Consumers(ctx, provider)
+// ProviderUse is what is used of a provider of that generation, and by whom.
+type ProviderUse struct {
+	Generation  int64
+	Allocations []placement.Allocation
+	Consumers   map[string]placement.Consumer
+}
+
+// AllocationsOn tells what is used of a provider.
+func (s *Service) AllocationsOn(ctx context.Context, provider string) (ProviderUse, error) {
+	return store.Read(ctx, s.store, func(ctx context.Context, st *store.Store) (use ProviderUse, err error) {
+		p, err := st.Provider(ctx, provider)
+		if errors.Is(err, db.ErrNoRow) {
+			return use, noProvider(provider)
+		} else if err != nil {
+			return use, err
 		}
-		return rows, err
+		use.Generation = p.Generation
+		if use.Allocations, err = st.AllocationsOn(ctx, provider); err != nil {
+			return use, err
+		}
+		use.Consumers, err = st.Consumers(ctx, provider)
+		return use, err
 	})
-	return rows, who, err
 }
 
 // Allocate gives a consumer what its claim asks for, instead of what it had.

@@ -8,6 +8,7 @@ import (
 
 	"nacre/internal/oslo/fault"
 	"nacre/internal/placement"
+	"nacre/internal/placement/store"
 )
 
 // Candidates lists ways to serve a request and copies of the providers concerned.
@@ -54,5 +55,10 @@ func (s *Service) CheckTraits(ctx context.Context, names []string) error {
 
 // ProjectUsages sums what a project uses, by type of consumer, with the number of consumers.
 func (s *Service) ProjectUsages(ctx context.Context, project, user, consumerType string) ([]placement.TypedUsage, map[string]int, error) {
-	return s.store.Usages(ctx, project, user, consumerType)
+	var consumers map[string]int
+	sums, err := store.Read(ctx, s.store, func(ctx context.Context, st *store.Store) (sums []placement.TypedUsage, err error) {
+		sums, consumers, err = st.Usages(ctx, project, user, consumerType)
+		return sums, err
+	})
+	return sums, consumers, err
 }

@@ -93,9 +93,9 @@ func TestGenerationsAreOfWhatIsTold(t *testing.T) {
 			if err == nil && (rows[0].Used != c.Generation || rows[0].Used != generations[host.UUID]-1) {
 				err = fmt.Errorf("%d used by a consumer of generation %d from a provider of generation %d", rows[0].Used, c.Generation, generations[host.UUID])
 			}
-			on, who, oerr := reader.AllocationsOn(ctx, host.UUID)
-			if oerr == nil && on[0].Used != who[user].Generation {
-				oerr = fmt.Errorf("%d used of a provider by a consumer of generation %d", on[0].Used, who[user].Generation)
+			use, oerr := reader.AllocationsOn(ctx, host.UUID)
+			if used := use.Allocations; oerr == nil && (used[0].Used != use.Consumers[user].Generation || used[0].Used != use.Generation-1) {
+				oerr = fmt.Errorf("%d used of a provider of generation %d by a consumer of generation %d", used[0].Used, use.Generation, use.Consumers[user].Generation)
 			}
 			st, serr := reader.State(ctx, host.UUID)
 			if serr == nil && st.Used["VCPU"] != st.Generation-1 {
@@ -113,9 +113,9 @@ func checkHost(t *testing.T, s *Service, host string) {
 	if err != nil || st.Used["VCPU"] != 10 || st.Generation != 11 {
 		t.Error(err, st.Used, st.Generation)
 	}
-	rows, who, err := s.AllocationsOn(t.Context(), host)
-	if err != nil || len(rows) != 10 || len(who) != 10 {
-		t.Error(err, len(rows), len(who))
+	use, err := s.AllocationsOn(t.Context(), host)
+	if err != nil || len(use.Allocations) != 10 || len(use.Consumers) != 10 {
+		t.Error(err, use)
 	}
 }
 
