@@ -1,10 +1,7 @@
 package api_test
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +9,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -59,19 +55,6 @@ func (c *cloud) stage(t *testing.T, as, id, data string) answer {
 func (c *cloud) importBy(t *testing.T, as, id, body string) answer {
 	t.Helper()
 	return c.do(t, as, "POST", "/v2/images/"+id+"/import", body, nil)
-}
-
-// lastTask is the newest task of an image.
-func (c *cloud) lastTask(t *testing.T, as, id string) (task struct{ Status, Message string }) {
-	t.Helper()
-	var list struct {
-		Tasks []struct{ Status, Message string }
-	}
-	body := c.do(t, as, "GET", "/v2/images/"+id+"/tasks", "", nil).want(t, 200, "").body
-	if err := json.Unmarshal(body, &list); err != nil || len(list.Tasks) == 0 {
-		t.Fatalf("%s, %v", body, err)
-	}
-	return list.Tasks[0]
 }
 
 // site is a server of one file.
@@ -402,101 +385,6 @@ func TestGlanceDownload(t *testing.T) {
 	}
 }
 
-// zipped is an archive of files of those contents.
-func zipped(contents ...string) string {
-	var b bytes.Buffer
-	w := zip.NewWriter(&b)
-	for i, text := range contents {
-		f, _ := w.Create(fmt.Sprintf("../../%d", i)) // a name that leads elsewhere leads nowhere
-		io.WriteString(f, text)
-	}
-	w.Close()
-	return b.String()
-}
-
-// TestDecompression: one member at most, no more bytes than allowed.
-func TestDecompression(t *testing.T) {
-	config := fromHere("image_decompression")
-	config.ImageSizeCap = 1 << 20
-	cloud := twoStores(t, config)
-	for name, tc := range map[string]struct{ data, container, status, want string }{
-		"zip":            {zipped("inside"), "bare", "active", "inside"},
-		"two members":    {zipped("a", "b"), "bare", "queued", "Archive contains more than one file."},
-		"bomb":           {zipped(strings.Repeat("\x00", 2<<20)), "bare", "queued", "The incoming image is too large"},
-		"lha":            {"ab-lh5-" + strings.Repeat("x", 30), "bare", "queued", "No lhafile available."},
-		"broken gzip":    {"\x1f\x8b\x08 broken", "bare", "queued", "The image cannot be decompressed"},
-		"not compressed": {"plain", "bare", "active", "plain"},
-		"meant to be":    {zipped("inside"), "compressed", "active", zipped("inside")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			id := cloud.create(t, "member", fmt.Sprintf(`{"disk_format": "raw", "container_format": %q}`, tc.container))
-			cloud.stage(t, "member", id, tc.data).want(t, 204, "")
-			cloud.importBy(t, "member", id, `{"method": {"name": "glance-direct"}}`).want(t, 202, "")
-			if got := cloud.imported(t, "member", id); got["status"] != tc.status {
-				t.Fatalf("got %v, %s", got, cloud.lastTask(t, "member", id).Message)
-			}
-			if tc.status == "queued" {
-				if why := cloud.lastTask(t, "member", id).Message; !strings.Contains(why, tc.want) {
-					t.Errorf("got %q", why)
-				}
-			} else if data, err := os.ReadFile(filepath.Join(cloud.dir, "one", id)); string(data) != tc.want {
-				t.Errorf("got %q, %v", data, err)
-			}
-		})
-	}
-}
-
-// qcow2 is an empty disk as QEMU makes it.
-func qcow2(t *testing.T) string {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "disk")
-	if out, err := exec.Command("qemu-img", "create", "-q", "-f", "qcow2", file, "1M").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
-
-// TestConversion refuses what is not what it is said to be.
-func TestConversion(t *testing.T) {
-	cloud := twoStores(t, fromHere("image_conversion"))
-	overlay := "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x10\x00" + strings.Repeat("\x00", 1024)
-	for name, tc := range map[string]struct{ disk, data, want string }{
-		"raw in qcow2": {"qcow2", "plain", "Image format mismatch"},
-		"qcow2 in raw": {"raw", qcow2(t), "Image format mismatch"},
-		"backing file": {"qcow2", overlay, "Image has disallowed configuration"},
-		"no vmdk":      {"vmdk", "KDMV" + strings.Repeat("\x00", 1024), "Image has disallowed configuration"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			id := cloud.create(t, "member", fmt.Sprintf(`{"disk_format": %q, "container_format": "bare"}`, tc.disk))
-			cloud.stage(t, "member", id, tc.data).want(t, 204, "")
-			cloud.importBy(t, "member", id, `{"method": {"name": "glance-direct"}}`).want(t, 202, "")
-			got := cloud.imported(t, "member", id)
-			if why := cloud.lastTask(t, "member", id).Message; got["status"] != "queued" || !strings.Contains(why, tc.want) {
-				t.Errorf("got %v, %s", got, why)
-			}
-		})
-	}
-}
-
-// TestInjection spares the roles it is told to.
-func TestInjection(t *testing.T) {
-	config := fromHere("inject_image_metadata")
-	config.InjectMetadata.Inject = map[string]string{"scanned": "no"}
-	cloud := twoStores(t, config)
-	for as, want := range map[string]any{"member": "no", "admin": nil} {
-		id := cloud.create(t, as, raw)
-		cloud.stage(t, as, id, "x").want(t, 204, "")
-		cloud.importBy(t, as, id, `{"method": {"name": "glance-direct"}}`).want(t, 202, "")
-		if got := cloud.imported(t, as, id); got["scanned"] != want || got["status"] != "active" {
-			t.Errorf("%s: got %v", as, got)
-		}
-	}
-}
-
 // TestKeystoneLimits counts what is there against what Keystone allows.
 func TestKeystoneLimits(t *testing.T) {
 	config := fromHere()
@@ -521,76 +409,6 @@ func TestKeystoneLimits(t *testing.T) {
 	cloud.do(t, "member", "GET", "/v2/info/usage", "", nil).want(t, 200, `"image_size_total":{"limit":2,"usage":2}`)
 	cloud.upload(t, "member", third, strings.Repeat("x", 1<<20)).want(t, 413, "current usage 2 and delta 1")
 	cloud.do(t, "admin", "GET", "/v2/info/usage", "", nil).want(t, 200, `"image_count_total":{"limit":3,"usage":0}`)
-}
-
-func TestTasks(t *testing.T) {
-	cloud := twoStores(t, fromHere())
-	create := func(body string) answer { return cloud.do(t, "admin", "POST", "/v2/tasks", body, nil) }
-	for body, want := range map[string]string{
-		`{"input": {}}`:                                               "Task 'type' is required",
-		`{"type": "import"}`:                                          "Task 'input' is required",
-		`{"type": "export", "input": {}}`:                             "Provided object does not match schema 'task': 'export' is not one of ['import', 'api_image_import']",
-		`{"type": "import", "input": [1]}`:                            "is not of type 'null', 'object'",
-		`{"type": "import", "input": {"import_from": "file:///x"}}`:   "File based imports are not allowed. Please use a non-local source of image data.",
-		`{"type": "import", "input": {"import_from": "swift://x"}}`:   "The given uri is not valid. Please specify a valid uri",
-		`{"type": "import", "input": {"import_from": "http://x:0/"}}`: "URI for legacy import task does not pass filtering: http://x:0/",
-	} {
-		create(body).want(t, 400, want)
-	}
-	wait := func(body string) (task struct {
-		ID, Status, Message, ImageID string
-		Result                       map[string]string
-		Input                        map[string]any
-	}) {
-		a := create(body).want(t, 201, `"status":"pending"`)
-		if err := json.Unmarshal(a.body, &task); err != nil || !strings.HasSuffix(a.header.Get("Location"), "/v2/tasks/"+task.ID) {
-			t.Fatal(err, a.header)
-		}
-		waitFor(t, func() bool {
-			if err := json.Unmarshal(cloud.do(t, "admin", "GET", "/v2/tasks/"+task.ID, "", nil).want(t, 200, "").body, &task); err != nil {
-				t.Fatal(err)
-			}
-			return task.Status == "success" || task.Status == "failure"
-		})
-		return task
-	}
-	task := wait(fmt.Sprintf(`{"type": "import", "input": {"import_from": %q, "import_from_format": "raw",
-		"image_properties": {"name": "made", "disk_format": "raw", "container_format": "bare", "extra": "x"}}}`, site(t, "bytes")))
-	if task.Status != "success" || task.Input["import_from_format"] != "raw" {
-		t.Fatalf("got %+v", task)
-	}
-	cloud.do(t, "admin", "GET", "/v2/images/"+task.Result["image_id"], "", nil).want(t, 200, `"extra":"x"`).want(t, 200, `"status":"active"`)
-	for body, want := range map[string]string{
-		`{"type": "import", "input": {"import_from": "http://127.0.0.1/"}}`:                                                                     "Input does not contain 'import_from_format' field",
-		`{"type": "import", "input": {"import_from": "http://127.0.0.1/", "import_from_format": "", "image_properties": {"disk_format": "x"}}}`: "does not match schema 'image'",
-		`{"type": "import", "input": {"import_from": "http://127.0.0.1/", "import_from_format": "", "image_properties": {}}}`:                   "Properties disk_format, container_format must be set prior to saving data.",
-		`{"type": "api_image_import", "input": {}}`:                                                                                             "POST /v2/images/{image_id}/import",
-	} {
-		if got := wait(body); got.Status != "failure" || !strings.Contains(got.Message, want) {
-			t.Errorf("%s: got %+v, want %q", body, got, want)
-		}
-	}
-	list := func(query string) answer { return cloud.do(t, "admin", "GET", "/v2/tasks"+query, "", nil) }
-	list("?status=x").want(t, 400, "Invalid status value: x")
-	list("?type=x").want(t, 400, "Invalid type value: x")
-	list("?sort_key=x").want(t, 400, "Sort key supplied was not valid.")
-	list("?sort_dir=x").want(t, 400, "Invalid sort direction: x")
-	list("?limit=x").want(t, 400, "limit param must be an integer")
-	list("?marker=x").want(t, 400, "Invalid marker format")
-	list("?marker=0b7a4f3e-1111-4222-8333-444455556666").want(t, 400, "Task with the given id 0b7a4f3e-1111-4222-8333-444455556666 was not found")
-	list("?status=success&sort_key=type").want(t, 200, task.ID)
-	list("?limit=2&sort_dir=asc").want(t, 200, `"next":"/v2/tasks?limit=2&sort_dir=asc&marker=`)
-	if a := list("?status=failure"); strings.Contains(string(a.body), task.ID) || strings.Contains(string(a.body), "message") {
-		t.Errorf("got %s", a.body)
-	}
-	cloud.do(t, "admin", "GET", "/v2/tasks/nosuch", "", nil).want(t, 404, "Task with the given id nosuch was not found")
-	gone := cloud.do(t, "admin", "DELETE", "/v2/tasks/"+task.ID, "", nil).want(t, 405, "They are auto deleted after reaching the time based on their expires_at property.")
-	if gone.header.Get("Allow") != "GET" || strings.Contains(string(gone.body), "<br") {
-		t.Errorf("got %s %v", gone.body, gone.header)
-	}
-	cloud.clock.skip(49)
-	list("").want(t, 200, `"tasks":[]`)
-	cloud.do(t, "admin", "GET", "/v2/tasks/"+task.ID, "", nil).want(t, 404, "")
 }
 
 // TestStageHost: what another process has staged it imports, and deletes.

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,6 +20,33 @@ type Backend struct {
 	Blobs       blob.Store  // nil: nothing is ever written
 	Remote      blob.Remote // nil: no URLs are read
 }
+
+// create begins an object, whose errors say of which store they are.
+func (b *Backend) create(ctx context.Context, image, upload string, size int64) (blob.Writer, error) {
+	w, err := b.Blobs.Create(ctx, image, upload, size)
+	return namedWriter{w, b}, b.named(err)
+}
+
+func (b *Backend) named(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store %s: %w", b.ID, err)
+}
+
+type namedWriter struct {
+	blob.Writer
+	of *Backend
+}
+
+// Write implements blob.Writer.
+func (w namedWriter) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	return n, w.of.named(err)
+}
+
+// Commit implements blob.Writer.
+func (w namedWriter) Commit() error { return w.of.named(w.Writer.Commit()) }
 
 // Info describes the store to operators.
 func (b Backend) Info() blob.Info {

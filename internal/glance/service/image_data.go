@@ -106,9 +106,7 @@ func (s *Service) fillImage(ctx context.Context, up glance.Upload, img *glance.I
 	defer stop()
 	committed := false
 	err := s.receive(kept, up, img, to, data)
-	if err != nil {
-		err = fmt.Errorf("store %s: %w", to.ID, err)
-	} else {
+	if err == nil {
 		committed = true
 		err = s.finish(kept, up, img, to)
 	}
@@ -129,7 +127,7 @@ func (s *Service) receive(ctx context.Context, up glance.Upload, img *glance.Ima
 	if err != nil {
 		return err
 	}
-	out, err := to.Blobs.Create(ctx, img.ID, up.ID, data.Length)
+	out, err := to.create(ctx, img.ID, up.ID, data.Length)
 	if err != nil {
 		return err
 	}

@@ -78,9 +78,7 @@ func (s *Service) claim(imageID string) glance.Upload {
 func (s *Service) tidyBlobs(ctx context.Context) error {
 	var errs []error
 	for _, b := range s.keepers() {
-		if err := s.tidy(ctx, b); err != nil {
-			errs = append(errs, fmt.Errorf("store %s: %w", b.ID, err))
-		}
+		errs = append(errs, b.named(s.tidy(ctx, b)))
 	}
 	return errors.Join(append(errs, s.tellLost(ctx))...)
 }

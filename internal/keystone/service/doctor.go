@@ -20,15 +20,15 @@ type Symptom struct{ What, Remedy string }
 // Doctor looks for what would keep people from using the cloud.
 func (s *Service) Doctor(ctx context.Context) ([]Symptom, error) {
 	var found []Symptom
+	var errs []error // such as who the members of a group are, of a directory that does not answer
 	for _, look := range []func(context.Context) ([]Symptom, error){s.doctorBackends, s.doctorDomainFiles, s.doctorAdmins, s.doctorCatalog, s.doctorRules} {
 		more, err := look(ctx)
-		found = append(found, more...)
-		switch {
-		case err != nil && len(found) == 0:
-			return nil, fmt.Errorf("doctor: %w", err)
-		case err != nil: // such as who the members of a group are, of a directory that does not answer
-			found = append(found, Symptom{fmt.Sprintf("not all could be looked at: %v", err), "look again when what is above is mended"})
-		}
+		found, errs = append(found, more...), append(errs, err)
+	}
+	if err := errors.Join(errs...); err != nil && len(found) > 0 {
+		found = append(found, Symptom{fmt.Sprintf("not all could be looked at: %v", err), "look again when what is above is mended"})
+	} else if err != nil {
+		return nil, fmt.Errorf("doctor: %w", err)
 	}
 	return found, nil
 }
