@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -140,13 +141,20 @@ func (c *Cloud) ensureImage(ctx context.Context) error {
 	return err
 }
 
-// Summary tells the operator where things are and how to begin.
+// Summary tells the operator where things are and how to begin. Who waits for
+// its first words has all of it by then.
 func (c *Cloud) Summary(w io.Writer, took time.Duration) {
-	cfg := c.Env.Config
-	if !cfg.whole() {
-		c.partSummary(w, took)
-		return
+	var text bytes.Buffer
+	if c.Env.Config.whole() {
+		c.wholeSummary(&text, took)
+	} else {
+		c.partSummary(&text, took)
 	}
+	_, _ = w.Write(text.Bytes())
+}
+
+func (c *Cloud) wholeSummary(w io.Writer, took time.Duration) {
+	cfg := c.Env.Config
 	fmt.Fprintf(w, "\nThe cloud is up, in %s.\n\n", took.Round(time.Millisecond))
 	for _, s := range Catalogue {
 		fmt.Fprintf(w, "  %-10s %s%s\n", s.Type, c.Env.URL(s.Port), s.Path)
@@ -169,7 +177,7 @@ func (c *Cloud) Summary(w io.Writer, took time.Duration) {
 	fmt.Fprintln(w, "\nCtrl-C stops the cloud; guests keep running and are taken up at the next start.")
 }
 
-// partSummary is Summary where only some processes run.
+// partSummary is the summary where only some processes run.
 func (c *Cloud) partSummary(w io.Writer, took time.Duration) {
 	fmt.Fprintf(w, "\nUp in %s.\n\n", took.Round(time.Millisecond))
 	for _, s := range Services {

@@ -1,7 +1,9 @@
 package cloud_test
 
 import (
+	"strings"
 	"testing"
+	"time"
 
 	"nacre/internal/cloudtest"
 )
@@ -20,5 +22,23 @@ func TestReadyCloudKnowsItsHosts(t *testing.T) {
 	}
 	if up != hosts {
 		t.Errorf("%d hosts are up, want %d", up, hosts)
+	}
+}
+
+// pieces keeps what is written apart.
+type pieces []string
+
+func (p *pieces) Write(b []byte) (int, error) {
+	*p = append(*p, string(b))
+	return len(b), nil
+}
+
+// TestSummaryComesAtOnce: who waits for "The cloud is up" can read on.
+func TestSummaryComesAtOnce(t *testing.T) {
+	c := cloudtest.Start(t, 1)
+	var said pieces
+	c.Summary(&said, time.Second)
+	if len(said) != 1 || !strings.Contains(said[0], "The cloud is up") || !strings.Contains(said[0], "Ctrl-C stops the cloud") {
+		t.Errorf("%d pieces: %q", len(said), said)
 	}
 }
