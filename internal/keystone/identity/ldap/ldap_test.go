@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	goldap "github.com/go-ldap/ldap/v3"
@@ -343,6 +346,70 @@ func TestServerAway(t *testing.T) {
 	cancel()
 	if _, err := d.User(ended, "alice"); !errors.Is(err, context.Canceled) {
 		t.Errorf("nobody waits any more: %v", err)
+	}
+}
+
+// TestServerCutsOff: a server may end a connection that was kept after it has
+// read a question; the question is asked again, and nobody is to notice.
+func TestServerCutsOff(t *testing.T) {
+	s := slapd.Start(t, people())
+	var until atomic.Int32
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go cutOff(client, strings.TrimPrefix(s.URL, "ldap://"), &until)
+		}
+	}()
+	d := connect(t, s, options{"url": "ldap://" + l.Addr().String()})
+	look := func() error { _, err := d.User(t.Context(), "alice"); return err }
+	login := func() error { return d.Authenticate(t.Context(), keystone.User{ID: "alice"}, "alice-secret") }
+	for name, tc := range map[string]struct {
+		ask func() error
+		at  int32
+	}{
+		"search":            {look, 1},
+		"search of a login": {login, 1},
+		"bind":              {login, 2},
+	} {
+		if err := tc.ask(); err != nil {
+			t.Fatal(err)
+		}
+		until.Store(tc.at)
+		if err := tc.ask(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if until.Load() > 0 {
+			t.Errorf("%s: nothing was cut off", name)
+		}
+	}
+}
+
+// cutOff passes on what a client and a server say to each other, and ends the
+// connection at the question that counts until down from 1 to 0.
+func cutOff(client net.Conn, server string, until *atomic.Int32) {
+	defer client.Close()
+	behind, err := net.Dial("tcp", server)
+	if err != nil {
+		return
+	}
+	defer behind.Close()
+	go func() { _, _ = io.Copy(client, behind) }()
+	for buf := make([]byte, 4096); ; {
+		n, err := client.Read(buf)
+		if err != nil || until.Add(-1) == 0 {
+			return
+		}
+		if _, err := behind.Write(buf[:n]); err != nil {
+			return
+		}
 	}
 }
 

@@ -80,12 +80,14 @@ func (p *pool) use(ctx context.Context, c pooled, fn func(c *goldap.Conn) error)
 }
 
 // dead reports whether an error says that the connection is of no use any more.
+// What the library says of a failed read or write has no code of LDAP at all.
 func dead(err error) bool {
-	if goldap.IsErrorAnyOf(err, goldap.ErrorNetwork, goldap.LDAPResultBusy, goldap.LDAPResultUnavailable, goldap.LDAPResultServerDown, goldap.LDAPResultTimeout,
-		goldap.ErrorUnexpectedMessage, goldap.ErrorUnexpectedResponse) {
-		return true
+	var coded *goldap.Error
+	if err == nil || !errors.As(err, &coded) {
+		return err != nil
 	}
-	return errors.Is(err, net.ErrClosed)
+	return goldap.IsErrorAnyOf(err, goldap.ErrorNetwork, goldap.LDAPResultBusy, goldap.LDAPResultUnavailable, goldap.LDAPResultServerDown, goldap.LDAPResultTimeout,
+		goldap.ErrorUnexpectedMessage, goldap.ErrorUnexpectedResponse)
 }
 
 // take gives a connection that was kept and has not lived too long.
