@@ -39,7 +39,7 @@ func TestFailuresAreAlike(t *testing.T) {
 	ids := map[string]string{}
 	old := map[string]any{"ignore_change_password_upon_first_use": true}
 	for name, a := range map[string]keystone.Attributes{"mia": {}, "ann": {}, "locked": {}, "expired": {"options": map[string]any{}}, "off": {"enabled": false},
-		"silent": {"password": nil}, "closed": {"domain_id": closed.ID}} {
+		"silent": {"password": nil}, "closed": {"domain_id": closed.ID}, "failed": {"enabled": false}, "failed elsewhere": {"domain_id": closed.ID}} {
 		for key, value := range (keystone.Attributes{"name": name, "password": "right", "domain_id": "default", "options": old}) {
 			if !a.Has(key) {
 				a[key] = value
@@ -54,6 +54,11 @@ func TestFailuresAreAlike(t *testing.T) {
 
 	for range 2 {
 		if _, err := s.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: ids["locked"]}, "wrong"), keystone.Scope{}); !fault.Is(err, 401) {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"failed", "failed elsewhere"} {
+		if _, err := s.Authenticate(t.Context(), keystone.WithPassword(keystone.Ref{ID: ids[name]}, "wrong"), keystone.Scope{}); !fault.Is(err, 401) {
 			t.Fatal(err)
 		}
 	}
@@ -95,6 +100,8 @@ func TestFailuresAreAlike(t *testing.T) {
 		"disabled":           {inDefault("off"), "right"},
 		"disabled and wrong": {inDefault("off"), "wrong"},
 		"domain disabled":    {keystone.Ref{ID: ids["closed"]}, "right"},
+		"disabled, failed":   {keystone.Ref{ID: ids["failed"]}, "right"},
+		"elsewhere, failed":  {keystone.Ref{ID: ids["failed elsewhere"]}, "right"},
 		"cannot log in":      {inDefault("silent"), "right"},
 		"locked":             {inDefault("locked"), "right"},
 		"locked and wrong":   {inDefault("locked"), "wrong"},

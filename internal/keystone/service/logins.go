@@ -32,22 +32,24 @@ func (s *Service) userWithPassword(ctx context.Context, ref keystone.Ref, passwo
 	if reason != nil && !errors.Is(reason, db.ErrNoRow) {
 		return u, reason
 	}
-	refused := s.identities.Authenticate(ctx, u, password)
-	if refused != nil && !errors.Is(refused, identity.ErrRefused) {
-		return u, refused
+	d, err := s.store.Project(ctx, u.DomainID)
+	if err != nil && !errors.Is(err, db.ErrNoRow) {
+		return u, err
 	}
-	switch d, err := s.store.Project(ctx, u.DomainID); {
+	proving := u
+	proving.Enabled = u.Enabled && d.Enabled
+	refused := s.identities.Authenticate(ctx, proving, password)
+	switch {
+	case refused != nil && !errors.Is(refused, identity.ErrRefused):
+		return u, refused
 	case reason != nil:
 		return u, unauthorized("Could not find user: %s.", cmp.Or(ref.Name, ref.ID))
 	case refused != nil:
 		return u, unauthorized("wrong password for user %s: %w", u.ID, refused)
-	case err != nil && !errors.Is(err, db.ErrNoRow):
-		return u, err
-	case err != nil || !d.Enabled:
-		return u, s.slowly(ctx, u, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID))
-	}
-	if !u.Enabled {
-		return u, s.slowly(ctx, u, unauthorized("user %s is disabled", u.ID))
+	case !d.Enabled:
+		return u, unauthorized("domain %s of user %s is disabled", u.DomainID, u.ID)
+	case !u.Enabled:
+		return u, unauthorized("user %s is disabled", u.ID)
 	}
 	if s.cfg.Compliance.DisableUserDaysInactive > 0 {
 		if err := s.store.NoteActive(ctx, u.ID, s.clock.Now()); err != nil {
@@ -64,7 +66,9 @@ const nobody = ""
 // countLogin counts failed logins and refuses a user who had too many, also
 // the one with the right password. It comes after the comparison, so that of
 // many guesses made at once no more than the limit are ever answered: a success
-// counts only if fewer failures were counted before it.
+// counts only if fewer failures were counted before it. The right password of a
+// user who is disabled changes nothing, and is refused as late as a wrong one:
+// a guesser is not to see which it was.
 func (s *Service) countLogin(ctx context.Context, u keystone.User, ok bool) error {
 	c := s.cfg.Compliance
 	if c.LockoutFailureAttempts == 0 {
@@ -84,6 +88,8 @@ func (s *Service) countLogin(ctx context.Context, u keystone.User, ok bool) erro
 		return unauthorized("The account is locked for user: %s.", u.ID)
 	case !ok:
 		return s.store.CountFailure(ctx, u.ID, now, forgotten, c.LockoutFailureAttempts)
+	case !u.Enabled:
+		return s.store.CountFailure(ctx, nobody, now, forgotten, c.LockoutFailureAttempts)
 	case login.Failures == 0:
 		return nil
 	}
@@ -105,18 +111,6 @@ func (s *Service) forgotten() (now, before time.Time) {
 		return now, now.Add(-s.cfg.Compliance.LockoutDuration)
 	}
 	return now, time.Unix(0, 0)
-}
-
-// slowly gives a reason to refuse the right password as late as a wrong one is
-// refused, which is counted where we have its hash: a guesser is not to see
-// which it was.
-func (s *Service) slowly(ctx context.Context, u keystone.User, reason error) error {
-	limit := s.cfg.Compliance.LockoutFailureAttempts
-	if limit == 0 || u.PasswordHash == "" {
-		return reason
-	}
-	now, forgotten := s.forgotten()
-	return cmp.Or(s.store.CountFailure(ctx, nobody, now, forgotten, limit), reason)
 }
 
 // notExpired refuses a password that must be changed first.
