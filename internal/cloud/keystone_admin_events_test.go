@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"nacre/internal/cloud"
+	"nacre/internal/cloudtest"
 	"nacre/internal/keystone/service"
 	"nacre/internal/oslo/messaging"
 )
@@ -47,6 +48,7 @@ func TestAdminEvents(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		cloudtest.Until(t, "the broker has taken all that came by the connection of the bootstrap", time.Minute, func() bool { return broker.NumClients() == 1 })
 		if err := bus.Notify(context.Background(), messaging.Event{Type: "mark"}); err != nil {
 			t.Fatal(err)
 		}
