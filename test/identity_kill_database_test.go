@@ -165,12 +165,11 @@ func (p postgresCopy) open() (*sql.DB, error) {
 }
 
 func (p postgresCopy) alone() error {
-	for range 1000 {
+	for began := time.Now(); time.Since(began) < limit; time.Sleep(5 * time.Millisecond) {
 		var others int
 		if err := p.admin.QueryRow("SELECT count(*) FROM pg_stat_activity WHERE datname = $1", p.name()).Scan(&others); err != nil || others == 0 {
 			return err
 		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	return fmt.Errorf("somebody is still connected to %s", p.name())
 }

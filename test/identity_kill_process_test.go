@@ -39,6 +39,7 @@ const identityConfig = `
 listen: %[1]s
 ops_listen: %[1]s:9464
 password_hash_rounds: 4
+token_expiration: 24h
 fail_point: %[2]q
 databases: {%[3]s}
 auth_methods: [external, password, token, oauth1, mapped, application_credential]

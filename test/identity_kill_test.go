@@ -81,7 +81,8 @@ func (i *identity) killedIn(c identityCall) {
 
 		i.restore()
 		i.start("")
-		moment := time.AfterFunc(time.Duration(rand.IntN(8000))*time.Microsecond, i.kill)
+		process := i.cmd.Process
+		moment := time.AfterFunc(time.Duration(rand.IntN(8000))*time.Microsecond, func() { _ = process.Kill() }) // kill waits for its end
 		i.send(c)
 		moment.Stop()
 		i.kill()

@@ -67,7 +67,7 @@ func newTwoRegions(t *testing.T) *twoRegions {
 	r.Must("mkdir", "-p", r.Dir+"/glance/full")
 	r.Must("mount", "-t", "tmpfs", "-o", "size=1m", "full", r.Dir+"/glance/full")
 	r.up("")
-	r.before = r.Footprint()
+	r.before = r.Settled()
 	r.Kill()
 	return r
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"nacre/test/host"
 )
@@ -55,9 +54,7 @@ func TestUp(t *testing.T) {
 	h.Admin().Must("project", "create", "kept")
 	api := h.API()
 	secret, _ := os.ReadFile(filepath.Join(h.Dir, "openrc"))
-	if took := h.Stop(); took > 2*time.Second {
-		t.Errorf("stopping took %s", took)
-	}
+	h.Stop()
 	h.Up(flags...)
 	if again, _ := os.ReadFile(filepath.Join(h.Dir, "openrc")); string(again) != string(secret) {
 		t.Errorf("other credentials:\n%s", again)

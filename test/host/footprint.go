@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	_ "modernc.org/sqlite" // reads the cloud's databases beside it
 )
@@ -39,6 +40,19 @@ func (h *Host) Footprint() Footprint {
 		add("row", row)
 	}
 	slices.Sort(f)
+	return f
+}
+
+// Settled is the footprint of a cloud that has come to rest: no flow goes on,
+// and a second look sees what the first one saw.
+func (h *Host) Settled() (f Footprint) {
+	h.t.Helper()
+	h.Until("the cloud comes to rest", time.Minute, func() bool {
+		last := f
+		time.Sleep(time.Second)
+		f = h.Footprint()
+		return slices.Equal(f, last) && !slices.ContainsFunc(f, func(thing string) bool { return strings.HasSuffix(thing, ".nacre_flows") })
+	})
 	return f
 }
 

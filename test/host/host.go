@@ -230,15 +230,18 @@ func (h *Host) Kill() {
 	<-h.ended
 }
 
-// Stop ends the cloud in order and returns how long it took.
-func (h *Host) Stop() time.Duration {
+// Stop ends the cloud in order.
+func (h *Host) Stop() {
 	h.t.Helper()
-	began := time.Now()
 	_ = syscall.Kill(h.PID(), syscall.SIGTERM)
-	if err := <-h.ended; err != nil {
-		h.t.Errorf("the cloud did not end well: %v", err)
+	select {
+	case err := <-h.ended:
+		if err != nil {
+			h.t.Errorf("the cloud did not end well: %v", err)
+		}
+	case <-time.After(time.Minute):
+		h.t.Fatalf("the cloud was told to stop and runs on\n%s", tail(h.log.Name(), 40))
 	}
-	return time.Since(began)
 }
 
 // Died waits until the cloud's process ends by itself.
