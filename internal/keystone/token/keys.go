@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"nacre/internal/oslo/config"
 )
 
 // DefaultActiveKeys is the original's [fernet_tokens] max_active_keys.
@@ -23,10 +25,10 @@ type Repository struct {
 	max int
 
 	mu   sync.Mutex
-	seen time.Time // modification time of dir that keys were read at
+	seen time.Time // modification time of dir that keys were read at; zero if it may not tell of the next change
 	keys []Key     // primary first
 
-	generation uint64 // how often keys were read
+	generation uint64 // how often keys have changed
 }
 
 // OpenRepository uses the keys in dir. An empty or absent one is filled with
@@ -125,13 +127,19 @@ func (r *Repository) current() ([]Key, uint64, error) {
 	if r.keys != nil && st.ModTime().Equal(r.seen) {
 		return r.keys, r.generation, nil
 	}
+	settled := config.Settled(st.ModTime())
 	keys, err := r.read()
 	if err != nil {
 		return nil, 0, err
 	}
-	r.keys, r.seen = keys, st.ModTime()
-	r.generation++
-	return keys, r.generation, nil
+	if !slices.Equal(keys, r.keys) {
+		r.keys = keys
+		r.generation++
+	}
+	if r.seen = (time.Time{}); settled {
+		r.seen = st.ModTime()
+	}
+	return r.keys, r.generation, nil
 }
 
 func (r *Repository) read() ([]Key, error) {

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 )
 
 // Files is what some files hold, read again when one of them has changed, come
@@ -57,4 +58,16 @@ func Stamp(names ...string) (stamp string) {
 		stamp += " "
 	}
 	return stamp
+}
+
+// Settled reports whether what was changed at t, a file or directory, has been
+// left alone since for so long that its next change bears another time. Until
+// then who has read it cannot tell by its time that it has not changed since:
+// within a tick of the clock all changes bear the same.
+func Settled(t time.Time) bool {
+	tick := 100 * time.Millisecond // a kernel's is ten at most
+	if t.Nanosecond() == 0 {
+		tick = 2 * time.Second // of a file system that keeps no fractions
+	}
+	return time.Since(t) > tick
 }

@@ -1,6 +1,9 @@
 package jws
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -134,6 +137,37 @@ func TestRotate(t *testing.T) {
 	}
 	if err := k.Rotate(0); err == nil {
 		t.Error("the key just in use was forgotten")
+	}
+}
+
+// TestForgottenInTurn: of keys that were retired within a tick of the clock the
+// last ones are left.
+func TestForgottenInTurn(t *testing.T) {
+	k := open(t, t.TempDir())
+	var retired [20]*ecdsa.PrivateKey
+	var err error
+	for i := range retired {
+		if retired[i], err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, key := range retired {
+		if err := k.retire(&key.PublicKey); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := k.prune(3); err != nil {
+		t.Fatal(err)
+	}
+	for i, key := range retired {
+		tok, err := jwt.NewWithClaims(jwt.SigningMethodES256, someone).SignedString(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = k.Verify(tok)
+		if (err == nil) != (i >= len(retired)-3) {
+			t.Errorf("the key that was retired as number %d: %v", i, err)
+		}
 	}
 }
 

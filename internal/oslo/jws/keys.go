@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"nacre/internal/oslo/config"
 )
 
 // Keys sign tokens and verify them.
@@ -26,7 +28,7 @@ type Keys struct {
 	private, public string // directories
 
 	mu   sync.Mutex
-	seen time.Time // modification time of private that key was read at
+	seen time.Time // modification time of private that key was read at; zero if it may not tell of the next change
 	key  *ecdsa.PrivateKey
 }
 
@@ -136,7 +138,12 @@ func (k *Keys) retire(key *ecdsa.PublicKey) error {
 		return err
 	}
 	path := k.publicPath(der)
-	if err := writePEM(strings.TrimSuffix(path, ".pem")+retiredSuffix, "PUBLIC KEY", der, 0o644); err != nil {
+	retired, now := strings.TrimSuffix(path, ".pem")+retiredSuffix, time.Now()
+	err = writePEM(retired, "PUBLIC KEY", der, 0o644)
+	if err == nil {
+		err = os.Chtimes(retired, now, now) // by which they are forgotten in turn; the kernel's time is that of its last tick
+	}
+	if err != nil {
 		return err
 	}
 	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
@@ -179,6 +186,7 @@ func (k *Keys) privateKey() (*ecdsa.PrivateKey, error) {
 	if k.key != nil && st.ModTime().Equal(k.seen) {
 		return k.key, nil
 	}
+	settled := config.Settled(st.ModTime())
 	text, err := os.ReadFile(filepath.Join(k.private, current))
 	if err != nil {
 		return nil, fmt.Errorf("jws keys: %w", err)
@@ -187,7 +195,9 @@ func (k *Keys) privateKey() (*ecdsa.PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("jws keys: %s: %w", filepath.Join(k.private, current), err)
 	}
-	k.key, k.seen = key, st.ModTime()
+	if k.key, k.seen = key, (time.Time{}); settled {
+		k.seen = st.ModTime()
+	}
 	return key, nil
 }
 

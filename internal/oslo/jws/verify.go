@@ -6,10 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"nacre/internal/oslo/config"
 )
 
 // ErrInvalid is a token that none of the keys signed or that says nothing we know.
@@ -24,10 +27,10 @@ type Verifier struct {
 	parser *jwt.Parser
 
 	mu   sync.Mutex
-	seen time.Time // modification time of dir that keys were read at
+	seen time.Time // modification time of dir that keys were read at; zero if it may not tell of the next change
 	keys []*ecdsa.PublicKey
 
-	generation uint64 // how often keys were read
+	generation uint64 // how often keys have changed
 }
 
 // NewVerifier uses the public keys in dir, read again when the directory has changed.
@@ -71,13 +74,19 @@ func (v *Verifier) publicKeys() ([]*ecdsa.PublicKey, uint64, error) {
 	if v.keys != nil && st.ModTime().Equal(v.seen) {
 		return v.keys, v.generation, nil
 	}
+	settled := config.Settled(st.ModTime())
 	keys, err := readPublic(v.dir)
 	if err != nil {
 		return nil, 0, fmt.Errorf("jws keys: %w", err)
 	}
-	v.keys, v.seen = keys, st.ModTime()
-	v.generation++
-	return keys, v.generation, nil
+	if !slices.EqualFunc(keys, v.keys, func(a, b *ecdsa.PublicKey) bool { return a.Equal(b) }) {
+		v.keys = keys
+		v.generation++
+	}
+	if v.seen = (time.Time{}); settled {
+		v.seen = st.ModTime()
+	}
+	return v.keys, v.generation, nil
 }
 
 // readPublic reads all keys, again from the start if one was renamed meanwhile.

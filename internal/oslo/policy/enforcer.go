@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/config"
 	"nacre/internal/oslo/fault"
 )
 
@@ -27,6 +28,7 @@ type Enforcer struct {
 
 	mu    sync.Mutex
 	seen  time.Time // modification time of the file that now was made from
+	again bool      // the next change may bear the same time
 	asked time.Time // when the file was last looked at
 }
 
@@ -52,15 +54,16 @@ func New(rules []Rule, overridesFile string) (*Enforcer, error) {
 func (e *Enforcer) load() error {
 	over := map[string]string{}
 	if e.file != "" {
+		e.seen, e.again = time.Time{}, false
+		if st, err := os.Stat(e.file); err == nil {
+			e.seen, e.again = st.ModTime(), !config.Settled(st.ModTime())
+		}
 		text, err := os.ReadFile(e.file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("policy file: %w", err)
 		}
 		if err := yaml.Unmarshal(text, &over); err != nil {
 			return fmt.Errorf("policy file %s: %w", e.file, err)
-		}
-		if st, err := os.Stat(e.file); err == nil {
-			e.seen = st.ModTime()
 		}
 	}
 	c, err := compile(e.defaults, over)
@@ -142,8 +145,7 @@ func (e *Enforcer) current() *compiled {
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			changed = e.seen
 		}
-		if !changed.Equal(e.seen) {
-			e.seen = changed
+		if e.again || !changed.Equal(e.seen) {
 			if err := e.load(); err != nil {
 				slog.Error("policy file is wrong, the rules before it hold", "file", e.file, "error", err)
 			}

@@ -146,6 +146,41 @@ func TestOverridesAreReadAgain(t *testing.T) {
 	}
 }
 
+// TestOverridesWithinATick: a file that is changed twice within a tick of the
+// clock, as one that is emptied and then written is, bears one time.
+func TestOverridesWithinATick(t *testing.T) {
+	file, tick := filepath.Join(t.TempDir(), "nova.yaml"), time.Now().Add(time.Hour) // which no wait makes an old one
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(file, tick, tick); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("")
+	e, err := New(base, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(allowed bool) {
+		t.Helper()
+		e.mu.Lock()
+		e.asked = time.Time{}
+		e.mu.Unlock()
+		if e.Allowed(member, "context_is_admin", nil) != allowed {
+			t.Errorf("a member is admin: %v", !allowed)
+		}
+	}
+	want(false)
+	write("context_is_admin: role:member\n")
+	want(true)
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	want(false)
+}
+
 func FuzzParse(f *testing.F) {
 	for _, r := range base {
 		f.Add(r.Check)
