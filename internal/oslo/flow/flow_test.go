@@ -199,14 +199,12 @@ func TestTakeover(t *testing.T) {
 				return stale
 			}}}})
 		}
-		frozen := &frozenClock{}
-		first := running(t, d, flow.Options{Owner: "first", Lease: 150 * time.Millisecond, Clock: frozen, Fail: func(string) {}})
+		first := running(t, d, flow.Options{Owner: "first", Fail: func(string) {}})
 		s := define(first, true)
 		stop := run(t, first)
 		start(t.Context(), t, d, s, "k", state{})
 		<-entered
-		frozen.stop() // its heartbeat extends nothing any more
-		second := running(t, d, flow.Options{Owner: "second", Poll: 20 * time.Millisecond, Lease: time.Minute})
+		second := running(t, d, flow.Options{Owner: "second", Clock: new(ahead).by(time.Hour)}) // by then no heartbeat has come
 		define(second, false)
 		run(t, second)
 		if err := second.Wait(t.Context(), "f", "k"); err != nil {
@@ -220,16 +218,49 @@ func TestTakeover(t *testing.T) {
 	})
 }
 
-// frozenClock runs until it is stopped.
-type frozenClock struct{ at atomic.Pointer[time.Time] }
+// ahead is a clock that tells a later time, by as much as it holds.
+type ahead struct{ atomic.Int64 }
 
-func (c *frozenClock) stop() { now := time.Now().UTC(); c.at.Store(&now) }
+func (a *ahead) Now() time.Time { return time.Now().UTC().Add(time.Duration(a.Load())) }
 
-func (c *frozenClock) Now() time.Time {
-	if at := c.at.Load(); at != nil {
-		return *at
-	}
-	return time.Now().UTC()
+func (a *ahead) by(d time.Duration) *ahead { a.Store(int64(d)); return a }
+
+// A process that stood still for longer than a lease does not take over from
+// itself: nobody else has, so its step goes on, and no second one beside it.
+func TestNoTakeoverFromOneself(t *testing.T) {
+	dbtest.Each(t, nil, func(t *testing.T, d *db.DB) {
+		entered, leave := make(chan struct{}, 9), make(chan struct{})
+		var clock ahead
+		define := func(e *flow.Engine) flow.Starter[state] {
+			return flow.Register(e, flow.Flow[state]{Name: "f", Steps: []flow.Step[state]{{Name: "a", Do: func(ctx context.Context, s *state) error {
+				if s.Name != "" {
+					return nil
+				}
+				entered <- struct{}{}
+				<-leave
+				return d.Tx(ctx, func(ctx context.Context, tx *db.Tx) error { return flow.Guard(ctx, tx) })
+			}}}})
+		}
+		e := running(t, d, flow.Options{Clock: &clock})
+		s := define(e)
+		run(t, e)
+		start(t.Context(), t, d, s, "k", state{})
+		<-entered
+		elsewhere := define(flow.NewEngine(d, flow.Options{Owner: "another"}))
+		for i := range 3 {
+			clock.by(time.Duration(i+1) * time.Hour)
+			quick := fmt.Sprint(i)
+			start(t.Context(), t, d, elsewhere, quick, state{Name: quick})
+			e.Wake()
+			if err := e.Wait(t.Context(), "f", quick); err != nil { // by then it has looked for flows whose lease is over
+				t.Error(err)
+			}
+		}
+		close(leave)
+		if err := e.Wait(t.Context(), "f", "k"); err != nil || len(entered) > 0 {
+			t.Errorf("%v, run again: %v", err, len(entered) > 0)
+		}
+	})
 }
 
 func TestCancel(t *testing.T) {

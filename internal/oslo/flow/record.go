@@ -116,7 +116,8 @@ func orNull[T comparable](v T) any {
 	return v
 }
 
-// claim takes the lease of up to n due flows that nobody holds.
+// claim takes the lease of up to n due flows that nobody holds. Who stood still
+// for longer than its lease holds a flow on: keep extends it.
 func (e *Engine) claim(ctx context.Context, n int) ([]record, error) {
 	now := e.clock.Now()
 	due, err := db.All(ctx, e.db, records.Select("finished_at IS NULL AND due_at <= ?", now).
@@ -126,6 +127,9 @@ func (e *Engine) claim(ctx context.Context, n int) ([]record, error) {
 	}
 	var taken []record
 	for _, r := range due {
+		if r.Owner == e.owner && e.inHand(r.ID) {
+			continue
+		}
 		r.Owner, r.LeaseUntil = e.owner, now.Add(e.lease)
 		got, err := db.Exec(ctx, e.db, `UPDATE nacre_flows SET owner = ?, lease_until = ?, fence = fence + 1
 			WHERE id = ? AND fence = ? AND finished_at IS NULL`, r.Owner, r.LeaseUntil, r.ID, r.Fence)

@@ -113,7 +113,7 @@ func (w *World[S]) check(t *testing.T, fails bool, lost string) {
 	if w.DB == nil {
 		w.DB = dbtest.SQLite(t, nil)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	w.Flow.Steps = append([]flow.Step[S](nil), w.Flow.Steps...)
 	var once sync.Once
