@@ -23,7 +23,7 @@ func TestAdminEvents(t *testing.T) {
 	}
 	broker.Start()
 	t.Cleanup(broker.Shutdown)
-	if !broker.ReadyForConnections(10 * time.Second) {
+	if !broker.ReadyForConnections(time.Minute) {
 		t.Fatal("the broker is not ready")
 	}
 	bus, err := messaging.DialNATS(broker.ClientURL())

@@ -218,9 +218,26 @@ func TestIdle(t *testing.T) {
 		w.(http.Flusher).Flush()
 		<-stop
 	})
-	body, err := get(t, Config{AllowedNetworks: Everywhere, IdleTimeout: 50 * time.Millisecond}, url, nil)
-	if body != "some" || !errors.Is(err, ErrIdle) {
-		t.Errorf("got %q, %v", body, err)
+	client, err := New(Config{AllowedNetworks: Everywhere, IdleTimeout: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := client.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	some := make([]byte, 4)
+	if _, err := io.ReadFull(res.Body, some); err != nil || string(some) != "some" {
+		t.Errorf("got %q, %v", some, err)
+	}
+	body := res.Body.(*idleBody)
+	if body.limit != time.Hour {
+		t.Errorf("it may stop for %v", body.limit)
+	}
+	body.limit = 50 * time.Millisecond // from here on, for what came before takes as long as this machine needs
+	if n, err := body.Read(some); n != 0 || !errors.Is(err, ErrIdle) {
+		t.Errorf("got %d bytes more, %v", n, err)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestNATS(t *testing.T) {
 	}
 	srv.Start()
 	t.Cleanup(srv.Shutdown)
-	if !srv.ReadyForConnections(10 * time.Second) {
+	if !srv.ReadyForConnections(time.Minute) {
 		t.Fatal("the server is not ready")
 	}
 	dial := func(url string) (*NATS, error) { return DialNATS(url) }

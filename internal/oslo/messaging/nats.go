@@ -68,8 +68,8 @@ func InProcess() (*NATS, error) {
 		return nil, fmt.Errorf("in-process bus: %w", err)
 	}
 	srv.Start()
-	if !srv.ReadyForConnections(10 * time.Second) {
-		return nil, errors.New("in-process bus: not ready after 10 s")
+	if !srv.ReadyForConnections(time.Minute) {
+		return nil, errors.New("in-process bus: not ready after a minute")
 	}
 	conn, err := nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1))
 	if err != nil {

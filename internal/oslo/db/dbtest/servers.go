@@ -111,7 +111,11 @@ func newest(pattern string) string {
 func prepare(s *server, name string) (*syscall.Credential, error) {
 	sweep()
 	s.dir = filepath.Join(os.TempDir(), fmt.Sprintf("nacre-dbtest-%d-%s", os.Getpid(), name))
-	if err := os.Mkdir(s.dir, 0o700); err != nil || os.Getuid() != 0 {
+	err := os.RemoveAll(s.dir) // of a process that had our number before us
+	if err == nil {
+		err = os.Mkdir(s.dir, 0o700)
+	}
+	if err != nil || os.Getuid() != 0 {
 		return nil, err
 	}
 	u, err := user.Lookup(name)
@@ -170,7 +174,7 @@ func (s *server) connect(driver, dsn string) (err error) {
 		return err
 	}
 	s.root.SetMaxOpenConns(1)
-	for range 600 {
+	for range 2400 { // two minutes
 		if err = s.root.Ping(); err == nil {
 			return nil
 		}

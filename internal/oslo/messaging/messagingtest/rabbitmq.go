@@ -27,7 +27,8 @@ func RabbitMQ(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	port, dist, epmd := freePort(t), freePort(t), freePort(t)
+	ports := freePorts(t, 3)
+	port, dist, epmd := ports[0], ports[1], ports[2]
 	write := func(name, text string) string {
 		file := filepath.Join(dir, name)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -67,13 +68,17 @@ func RabbitMQ(t testing.TB) string {
 	}
 }
 
-func freePort(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// freePorts are different ones: each is held until all are found.
+func freePorts(t testing.TB, count int) (ports []string) {
+	for range count {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, fmt.Sprint(l.Addr().(*net.TCPAddr).Port))
 	}
-	defer l.Close()
-	return fmt.Sprint(l.Addr().(*net.TCPAddr).Port)
+	return ports
 }
 
 // endEpmd ends the port mapper that Erlang leaves behind, found by the port it was given.

@@ -86,7 +86,8 @@ func Start(t testing.TB, ldif string) *Server {
 	if _, err := exec.LookPath("slapd"); err != nil {
 		t.Fatal("slapd is missing: scripts/install test installs it")
 	}
-	s := &Server{Dir: t.TempDir(), URL: "ldap://" + address(t), TLSURL: "ldaps://" + address(t)}
+	s := &Server{Dir: t.TempDir()}
+	s.choose(t)
 	if err := os.Mkdir(filepath.Join(s.Dir, "db"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -180,13 +181,16 @@ func lines(list []string) string {
 	return strings.Join(list, "\n") + "\n"
 }
 
-func address(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// choose gives the server two free ports: the first is held until the other is found.
+func (s *Server) choose(t testing.TB) {
+	for scheme, url := range map[string]*string{"ldap://": &s.URL, "ldaps://": &s.TLSURL} {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		*url = scheme + l.Addr().String()
 	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (s *Server) write(t testing.TB, name, text string) string {
