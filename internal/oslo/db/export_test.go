@@ -8,4 +8,4 @@ func (d *DB) Pools() map[string]*sql.DB {
 }
 
 // Snapshots has every Read be a transaction on SQLite too: as if a commit went on for ever.
-func (d *DB) Snapshots() { d.begun.Add(1) }
+func (d *DB) Snapshots() { d.owner.begin() }

@@ -3,11 +3,11 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -31,8 +31,8 @@ type DB struct {
 	gen    schema.QueryGen
 	plans  sync.Map // planKey → *plan
 	kept   struct{ reader, writer statements }
-	begun  atomic.Int64                            // commits, as they begin
-	writes atomic.Int64                            // and as they are done
+	owner  *owner                                  // of a SQLite file; nil if it is not ours
+	leave  func() error                            // gives it up, once
 	points func(ctx context.Context, point string) // nil is nobody
 }
 
@@ -42,6 +42,7 @@ const maxConns = 20
 type options struct {
 	synchronous string
 	asItIs      bool
+	foreign     bool
 	points      func(ctx context.Context, point string)
 }
 
@@ -52,7 +53,8 @@ type Option func(*options)
 func Unsynced() Option { return func(o *options) { o.synchronous = "OFF" } }
 
 // AsItIs has Open change no schema: it is ErrOld if that of this version is
-// another one.
+// another one. On SQLite another process may be the owner, whose commits are
+// not known here.
 func AsItIs() Option { return func(o *options) { o.asItIs = true } }
 
 // Points has fn called right before and after each commit, with "commit" and
@@ -63,8 +65,8 @@ func Points(fn func(ctx context.Context, point string)) Option {
 
 // Open connects to "sqlite:///path/file.db", "postgres://user:pw@host:port/db"
 // or "mysql://user:pw@host:port/db" (?socket=/path for a unix socket), refuses
-// an engine that does not run with the settings we rely on, and brings the
-// schema up to date. migrations holds *.sql at its root or in "migrations/";
+// an engine that does not run with the settings we rely on, and a SQLite file
+// that another process has open, and brings the schema up to date. migrations holds *.sql at its root or in "migrations/";
 // nil means none.
 func Open(ctx context.Context, dburl string, migrations fs.FS, opts ...Option) (*DB, error) {
 	o := options{synchronous: "FULL"}
@@ -104,7 +106,7 @@ func OpenForeign(ctx context.Context, dburl string) (*DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("database address: %w", err.(*url.Error).Err)
 	}
-	d, err := connect(ctx, u, options{synchronous: "FULL"})
+	d, err := connect(ctx, u, options{synchronous: "FULL", foreign: true})
 	if err != nil {
 		return nil, fmt.Errorf("open %s database: %w", u.Scheme, err)
 	}
@@ -138,9 +140,10 @@ func (d *DB) Engine() Engine { return d.engine }
 func (d *DB) Close() error {
 	err := d.reader.Close()
 	if d.writer != d.reader {
-		if werr := d.writer.Close(); err == nil {
-			err = werr
-		}
+		err = errors.Join(err, d.writer.Close())
+	}
+	if d.leave != nil {
+		err = errors.Join(err, d.leave())
 	}
 	return err
 }

@@ -36,16 +36,20 @@ func Read[T any](ctx context.Context, on Q, fn func(ctx context.Context, on Q) (
 func (d *DB) reading(ctx context.Context) bool { return ctx.Value(insideKey{d}) == readOnly }
 
 // undisturbed runs fn and tells whether no change came between its statements.
-// On SQLite, which only its owner writes (others want the cloud stopped, but for
-// public IDs of users, that no Read is about), that is known and nearly always so,
-// and a transaction would cost half as much again as the statements.
+// The owner of a SQLite file, who alone writes it (but for public IDs of users,
+// that no Read is about), knows that, it is nearly always so, and a transaction
+// would cost half as much again as the statements.
 func (d *DB) undisturbed(fn func(on Q) error) (whole bool, err error) {
-	begun := d.begun.Load()
-	if d.engine != SQLite || d.writes.Load() != begun { // a change is being committed
+	o := d.owner
+	if o == nil {
+		return false, nil
+	}
+	begun := o.begun.Load()
+	if o.writes.Load() != begun { // a change is being committed
 		return false, nil
 	}
 	err = fn(alone{d})
-	return d.begun.Load() == begun, err
+	return o.begun.Load() == begun, err
 }
 
 // alone is a database each of whose statements sees what is committed by then.

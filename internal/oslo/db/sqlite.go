@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/uptrace/bun"
@@ -37,9 +38,7 @@ func readerPragmas(o options) []pragma {
 	return append(writerPragmas(o), pragma{"query_only", "1", "1"})
 }
 
-// openSQLite opens two pools on one file: a deferred transaction that reads
-// and then writes is refused at once, so writers queue for one connection that
-// always begins with the write lock, and readers never wait for them.
+// openSQLite opens a file as its owner, or to look into one that may be another's.
 func openSQLite(ctx context.Context, u *url.URL, o options) (*DB, error) {
 	path := u.Host + u.Path
 	if path == "" {
@@ -48,6 +47,25 @@ func openSQLite(ctx context.Context, u *url.URL, o options) (*DB, error) {
 	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
+	if o.foreign || o.asItIs {
+		return openFile(ctx, path, o)
+	}
+	owner, err := own(path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := openFile(ctx, path, o)
+	if err != nil {
+		return nil, errors.Join(err, owner.leave())
+	}
+	d.owner, d.leave = owner, sync.OnceValue(owner.leave)
+	return d, nil
+}
+
+// openFile opens two pools on one file: a deferred transaction that reads and
+// then writes is refused at once, so writers queue for one connection that
+// always begins with the write lock, and readers never wait for them.
+func openFile(ctx context.Context, path string, o options) (*DB, error) {
 	writer, err := sqlitePool(ctx, path, writerPragmas(o), 1)
 	if err != nil {
 		return nil, err
@@ -67,8 +85,14 @@ func openSQLite(ctx context.Context, u *url.URL, o options) (*DB, error) {
 	return d, nil
 }
 
-// createPrivate makes the file, readable by its owner only.
+// createPrivate makes the file, readable by its owner only. One that is there
+// is not opened: closing it would take the engine's locks away.
 func createPrivate(path string) error {
+	owners.Lock()
+	defer owners.Unlock()
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}

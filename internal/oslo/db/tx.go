@@ -85,9 +85,9 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 		return fmt.Errorf("the transaction failed before its end: %w", tx.failed)
 	}
 	d.at(ctx, "commit")
-	d.begun.Add(1)
+	d.owner.begin()
 	err = stx.Commit()
-	d.writes.Add(1)
+	d.owner.done()
 	if err != nil {
 		return mapped(ctx, err)
 	}
@@ -205,8 +205,8 @@ func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error
 	if ctx.Value(insideKey{d}) != nil {
 		return nil, ErrNested
 	}
-	d.begun.Add(1)
-	defer d.writes.Add(1)
+	d.owner.begin()
+	defer d.owner.done()
 	d.at(ctx, "commit")
 	defer d.at(ctx, "committed")
 	ctx = d.statement(ctx)
@@ -222,10 +222,15 @@ func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error
 	return res, err
 }
 
-// Writes counts the changes made through d. On SQLite, which only its owner
-// writes, nothing has changed while it stays the same; on the other engines it
+// Writes counts the changes that this process has made. On SQLite, which only
+// its owner writes, nothing has changed while it stays the same; elsewhere it
 // tells nothing, and ok is false.
-func (d *DB) Writes() (n int64, ok bool) { return d.writes.Load(), d.engine == SQLite }
+func (d *DB) Writes() (n int64, ok bool) {
+	if d.owner == nil {
+		return 0, false
+	}
+	return d.owner.writes.Load(), true
+}
 
 // statement is the context of one statement. SQLite answers from this process
 // in microseconds, and watching for a cancellation would cost as much again.
