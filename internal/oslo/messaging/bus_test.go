@@ -132,6 +132,7 @@ func TestNATS(t *testing.T) {
 	t.Cleanup(bus.Close)
 	suite(t, bus)
 	t.Run("stuck", func(t *testing.T) { stuck(t, srv.ClientURL(), dial) })
+	t.Run("silent", func(t *testing.T) { silent(t, srv.ClientURL(), dial) })
 }
 
 func BenchmarkCall(b *testing.B) {

@@ -20,7 +20,7 @@ import (
 	"nacre/internal/oslo/trace"
 )
 
-// DefaultTimeout bounds a Call whose context has no deadline.
+// DefaultTimeout bounds a Call, Cast or Fanout whose context has no deadline.
 const DefaultTimeout = 60 * time.Second
 
 var (
@@ -114,6 +114,38 @@ func pack(ctx context.Context, method string, req any) ([]byte, error) {
 		return nil, fmt.Errorf("encode %s: %w", method, err)
 	}
 	return json.Marshal(envelope{Method: method, Request: args, Caller: auth.Caller(ctx), RequestID: auth.RequestID(ctx)})
+}
+
+// inTime gives what ask gets, but waits for it no longer than ctx allows, or
+// DefaultTimeout: a broker that does not read holds up whoever writes to it. ask
+// ends then, or with the connection.
+func inTime(ctx context.Context, ask func(ctx context.Context) ([]byte, error)) ([]byte, error) {
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
+		defer cancel()
+	}
+	var data []byte
+	asked := make(chan error, 1)
+	go func() {
+		var err error
+		data, err = ask(ctx)
+		asked <- err
+	}()
+	select {
+	case err := <-asked:
+		return data, late(err)
+	case <-ctx.Done():
+		return nil, late(ctx.Err())
+	}
+}
+
+// late is ErrTimeout if err is that of a deadline.
+func late(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return ErrTimeout
+	}
+	return err
 }
 
 // serve runs the method that an envelope asks for and packs its answer.

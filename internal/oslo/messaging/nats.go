@@ -106,21 +106,24 @@ func (b *NATS) Call(ctx context.Context, topic, method string, req, reply any) e
 	if err != nil {
 		return err
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
+	out, err := inTime(ctx, func(ctx context.Context) ([]byte, error) { return b.ask(ctx, subject("call", topic), data) })
+	if err != nil {
+		return err
 	}
-	msg, err := b.conn.RequestWithContext(ctx, subject("call", topic), data)
+	return unpack(out, reply)
+}
+
+func (b *NATS) ask(ctx context.Context, subj string, data []byte) ([]byte, error) {
+	msg, err := b.conn.RequestWithContext(ctx, subj, data)
 	switch {
 	case errors.Is(err, nats.ErrNoResponders):
-		return ErrNobody
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
-		return ErrTimeout
+		return nil, ErrNobody
+	case errors.Is(err, nats.ErrTimeout):
+		return nil, ErrTimeout
 	case err != nil:
-		return fmt.Errorf("bus: %w", err)
+		return nil, fmt.Errorf("bus: %w", err)
 	}
-	return unpack(msg.Data, reply)
+	return msg.Data, nil
 }
 
 // Cast implements Bus.
@@ -138,7 +141,8 @@ func (b *NATS) publish(ctx context.Context, subj, method string, req any) error 
 	if err != nil {
 		return err
 	}
-	return b.conn.Publish(subj, data)
+	_, err = inTime(ctx, func(context.Context) ([]byte, error) { return nil, b.conn.Publish(subj, data) })
+	return err
 }
 
 // Serve implements Bus.

@@ -165,27 +165,27 @@ func (b *RabbitMQ) Call(ctx context.Context, topic, method string, req, reply an
 	if err != nil {
 		return err
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, DefaultTimeout)
-		defer cancel()
+	out, err := inTime(ctx, func(ctx context.Context) ([]byte, error) { return b.ask(ctx, topic, data) })
+	if err != nil {
+		return err
 	}
+	return unpack(out, reply)
+}
+
+func (b *RabbitMQ) ask(ctx context.Context, topic string, data []byte) ([]byte, error) {
 	id, wait := uuid.New(), make(chan result, 1)
 	b.mu.Lock()
 	b.waiting[id] = wait
 	b.mu.Unlock()
 	defer b.resolve(id, result{err: ErrTimeout})
 	if err := b.publish(ctx, callExchange, topic, amqp.Publishing{CorrelationId: id, Body: data, Expiration: left(ctx)}, true); err != nil {
-		return err
+		return nil, err
 	}
 	select {
 	case r := <-wait:
-		if r.err != nil {
-			return r.err
-		}
-		return unpack(r.data, reply)
+		return r.data, r.err
 	case <-ctx.Done():
-		return ErrTimeout
+		return nil, ErrTimeout
 	}
 }
 
@@ -209,20 +209,23 @@ func (b *RabbitMQ) publish(ctx context.Context, exchange, key string, p amqp.Pub
 
 // Cast implements Bus.
 func (b *RabbitMQ) Cast(ctx context.Context, topic, method string, req any) error {
-	data, err := pack(ctx, method, req)
-	if err != nil {
-		return err
-	}
-	return b.publish(ctx, callExchange, topic, amqp.Publishing{Body: data}, false)
+	return b.tellTopic(ctx, callExchange, topic, method, req)
 }
 
 // Fanout implements Bus.
 func (b *RabbitMQ) Fanout(ctx context.Context, topic, method string, req any) error {
+	return b.tellTopic(ctx, fanoutExchange, topic, method, req)
+}
+
+func (b *RabbitMQ) tellTopic(ctx context.Context, exchange, topic, method string, req any) error {
 	data, err := pack(ctx, method, req)
 	if err != nil {
 		return err
 	}
-	return b.publish(ctx, fanoutExchange, topic, amqp.Publishing{Body: data}, false)
+	_, err = inTime(ctx, func(ctx context.Context) ([]byte, error) {
+		return nil, b.publish(ctx, exchange, topic, amqp.Publishing{Body: data}, false)
+	})
+	return err
 }
 
 // Serve implements Bus.

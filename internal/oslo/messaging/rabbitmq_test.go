@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	neturl "net/url"
@@ -100,6 +101,43 @@ func stuck[B Bus](t *testing.T, url string, dial func(url string) (B, error)) {
 	}
 }
 
+// silent has a broker that stops reading: whoever calls or casts waits no longer than it wants to.
+func silent[B Bus](t *testing.T, url string, dial func(url string) (B, error)) {
+	through, stop := stopReading(t, url)
+	bus, err := dial(through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bus.Close()
+	stop()
+	done := make(chan error)
+	go func() {
+		defer close(done)
+		large := strings.Repeat("x", 1<<20)
+		for range 64 {
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			if err := bus.Cast(ctx, "silent", "any", large); err != nil {
+				done <- err
+			}
+			done <- bus.Call(ctx, "silent", "any", large, nil)
+			cancel()
+		}
+	}()
+	for late := time.After(20 * time.Second); ; {
+		select {
+		case err, more := <-done:
+			if !more {
+				return
+			}
+			if !errors.Is(err, ErrTimeout) {
+				t.Error(err)
+			}
+		case <-late:
+			t.Fatal("still waiting for the broker")
+		}
+	}
+}
+
 func TestRabbitMQ(t *testing.T) {
 	url := messagingtest.RabbitMQ(t)
 	bus, err := DialRabbitMQ(url)
@@ -109,6 +147,7 @@ func TestRabbitMQ(t *testing.T) {
 	t.Cleanup(bus.Close)
 	suite(t, bus)
 	t.Run("stuck", func(t *testing.T) { stuck(t, url, DialRabbitMQ) })
+	t.Run("silent", func(t *testing.T) { silent(t, url, DialRabbitMQ) })
 	t.Run("reconnects", func(t *testing.T) {
 		stop, err := bus.Serve("again", Methods{})
 		if err != nil {
