@@ -7,11 +7,12 @@
 // a pointer or carries `,nullzero`.
 //
 // Reads go through *DB, changes through DB.Tx; both are a Q. A transaction is
-// run again, whole, when the engine asks for it (deadlock, serialisation), so
-// its function must have no effect but through its Tx. A statement that fails
-// inside a transaction ends it on every engine; use Tx.Try for one that may.
-// What is put together from several statements is read within Read, or it may
-// be half of before a change and half of after it.
+// run again, whole, when the engine asks for it (deadlock, serialisation) or the
+// connection is lost before the commit, so its function must have no effect but
+// through its Tx. A statement that fails inside a transaction ends it on every
+// engine; use Tx.Try for one that may. What is put together from several
+// statements is read within Read, or it may be half of before a change and half
+// of after it.
 //
 // Migrations are goose files in portable SQL; Open translates the few type
 // words that engines spell differently:

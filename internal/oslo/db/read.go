@@ -29,7 +29,7 @@ func Read[T any](ctx context.Context, on Q, fn func(ctx context.Context, on Q) (
 	if whole, err := d.undisturbed(run); whole {
 		return out, err
 	}
-	return out, d.snapshot(ctx, run)
+	return out, retry(ctx, func() error { return d.snapshot(ctx, run) })
 }
 
 // reading tells whether ctx is that of a Read.

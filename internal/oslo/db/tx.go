@@ -89,7 +89,7 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 	err = stx.Commit()
 	d.owner.done()
 	if err != nil {
-		return mapped(ctx, err)
+		return committed(ctx, err)
 	}
 	d.at(ctx, "committed")
 	for _, fn := range tx.committed {
@@ -198,7 +198,9 @@ func (d *DB) read(ctx context.Context, dest any, st statement) error {
 
 func (d *DB) readAlone(ctx context.Context, dest any, st statement) error {
 	ctx = d.statement(ctx)
-	return scan(ctx, d.reader, source{on: d.reader.DB, stmt: d.kept.reader.get(ctx, d.reader.DB, st), st: st}, dest)
+	return retry(ctx, func() error {
+		return scan(ctx, d.reader, source{on: d.reader.DB, stmt: d.kept.reader.get(ctx, d.reader.DB, st), st: st}, dest)
+	})
 }
 
 func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error) {
@@ -217,7 +219,7 @@ func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error
 		} else {
 			res, err = d.writer.DB.ExecContext(ctx, st.text, st.args...)
 		}
-		return mapped(ctx, err)
+		return committed(ctx, err)
 	})
 	return res, err
 }
