@@ -18,6 +18,7 @@ type owner struct {
 	opened int          // guarded by owners
 	begun  atomic.Int64 // commits, as they begin
 	writes atomic.Int64 // and as they are done
+	full   atomic.Int64 // size of the log at which it is emptied
 }
 
 // owners are those of this process by their file.
@@ -46,6 +47,7 @@ func own(path string) (*owner, error) {
 			return nil, err
 		}
 		o = &owner{file: file, lock: lock}
+		o.full.Store(maxLog)
 		owners.of[file] = o
 	}
 	o.opened++

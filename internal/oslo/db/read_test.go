@@ -1,10 +1,14 @@
 package db_test
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -203,7 +207,7 @@ func TestReadersLetTheLogGo(t *testing.T) {
 	begin(t, d)
 	row := sample(0)
 	row.Raw = make([]byte, 30_000)
-	dbtest.Beside(t, 500, func(n int) error {
+	dbtest.Beside(t, 300, func(n int) error {
 		row.Raw[n]++
 		_, err := things.Update(t.Context(), d, row)
 		return err
@@ -220,6 +224,56 @@ func TestReadersLetTheLogGo(t *testing.T) {
 	}
 	if log := sizeOf(t, file+"-wal"); refused != 0 || log != 0 {
 		t.Errorf("the log has %d bytes though no reader is left, refused: %d", log, refused)
+	}
+}
+
+// TestTheLogStaysSmall though there is always somebody who reads from it.
+func TestTheLogStaysSmall(t *testing.T) {
+	file := t.TempDir() + "/x.db"
+	d, err := db.Open(t.Context(), "sqlite://"+file, schema, db.Unsynced())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	begin(t, d)
+	var over atomic.Bool
+	var reader sync.WaitGroup
+	reader.Go(func() { // each transaction begins before the one before it ends
+		var before *sql.Tx
+		for !over.Load() {
+			tx, err := d.Pools()["reader"].BeginTx(t.Context(), &sql.TxOptions{ReadOnly: true})
+			if err == nil {
+				_, err = tx.Exec("SELECT COUNT(*) FROM things")
+			}
+			time.Sleep(10 * time.Millisecond) // other changes are made meanwhile
+			if before != nil {
+				before.Rollback()
+			}
+			if before = tx; err != nil {
+				t.Error(err)
+				return
+			}
+		}
+		before.Rollback()
+	})
+	row := sample(0)
+	const changes = 2000
+	var most int64
+	for n := range changes {
+		row.Raw = bytes.Repeat([]byte{byte(n)}, 30_000)
+		if _, err := things.Update(t.Context(), d, row); err != nil {
+			t.Fatal(err)
+		}
+		most = max(most, sizeOf(t, file+"-wal"))
+	}
+	over.Store(true)
+	reader.Wait()
+	if most > changes*30_000/3*2 {
+		t.Errorf("it had %d bytes, %d were written", most, changes*30_000)
+	}
+	var timeout int
+	if err := d.Pools()["writer"].QueryRow("PRAGMA busy_timeout").Scan(&timeout); err != nil || timeout != 5000 {
+		t.Errorf("the writer waits %d ms, %v", timeout, err)
 	}
 }
 

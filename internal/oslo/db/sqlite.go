@@ -129,6 +129,42 @@ func sqliteDSN(path string, pragmas []pragma) string {
 	return "file:" + (&url.URL{Path: path}).EscapedPath() + "?" + q.Encode()
 }
 
+// maxLog is how many bytes of log are left to the engine, which begins anew only
+// when it is all in the file and nobody reads from it: never while there is
+// always a reader.
+const maxLog = 16 << 20
+
+// trimLog empties a log that has become large. Readers do not wait for that;
+// writers do, until the reads that are under way have ended. It gives up on those
+// that take half a second, until the log has grown as much again.
+func (d *DB) trimLog(ctx context.Context) {
+	if d.owner == nil {
+		return
+	}
+	info, err := os.Stat(d.owner.file + "-wal")
+	full := d.owner.full.Load()
+	if err != nil || info.Size() < full || !d.owner.full.CompareAndSwap(full, info.Size()+maxLog) {
+		return
+	}
+	conn, err := d.writer.DB.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	defer conn.ExecContext(ctx, "PRAGMA busy_timeout = 5000")
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 100"); err != nil {
+		return
+	}
+	for range 5 { // one waits in vain where a new reader has come in the place of an old one, which the next one sees
+		var refused, frames, moved int
+		err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&refused, &frames, &moved)
+		if err == nil && refused == 0 {
+			d.owner.full.Store(maxLog)
+			return
+		}
+	}
+}
+
 // checkPragmas refuses an engine that runs with other settings than asked for:
 // a driver ignores what it does not know.
 func checkPragmas(ctx context.Context, pool *sql.DB, pragmas []pragma) error {

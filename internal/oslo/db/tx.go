@@ -95,6 +95,7 @@ func (d *DB) once(ctx context.Context, fn func(context.Context, *Tx) error) erro
 	for _, fn := range tx.committed {
 		fn()
 	}
+	d.trimLog(d.statement(ctx))
 	return nil
 }
 
@@ -221,6 +222,7 @@ func (d *DB) write(ctx context.Context, st statement) (res sql.Result, err error
 		}
 		return committed(ctx, err)
 	})
+	d.trimLog(ctx)
 	return res, err
 }
 
