@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -22,12 +23,13 @@ import (
 // Config is what an operator may decide about a cloud. The zero values of
 // DefaultConfig give a working cloud on one machine.
 type Config struct {
-	StateDir string `yaml:"state_dir"`       // everything that must survive a restart
-	Listen   string `yaml:"listen"`          // address of all APIs
-	Public   string `yaml:"public_endpoint"` // https://cloud.example: what clients are told instead, without a port
-	TLS      TLS    `yaml:"tls"`             // of all APIs
-	Region   string `yaml:"region"`
-	Host     string `yaml:"host"` // this host's name in Nova and Neutron; the machine's when empty
+	StateDir        string            `yaml:"state_dir"`        // everything that must survive a restart
+	Listen          string            `yaml:"listen"`           // address of all APIs
+	Public          string            `yaml:"public_endpoint"`  // https://cloud.example: what clients are told instead, without a port
+	PublicEndpoints map[string]string `yaml:"public_endpoints"` // https://cloud.example/identity: the same by service, without the version
+	TLS             TLS               `yaml:"tls"`              // of all APIs
+	Region          string            `yaml:"region"`
+	Host            string            `yaml:"host"` // this host's name in Nova and Neutron; the machine's when empty
 
 	Database  string            `yaml:"database"`  // URL with {name} for the service; sqlite files in StateDir when empty
 	Databases map[string]string `yaml:"databases"` // URL by service, for those that Database does not fit
@@ -114,7 +116,7 @@ func (c *Config) Check() error {
 	if net.ParseIP(c.Listen) == nil {
 		errs = append(errs, fmt.Errorf("listen: %q is not an IP address", c.Listen))
 	}
-	errs = append(errs, c.checkPublic(), c.TLS.check(c.publicHost()))
+	errs = append(errs, c.checkPublic(), c.checkPublicEndpoints(), c.TLS.check(c.publicHost()))
 	if abs, err := filepath.Abs(c.TLS.CA); err == nil && c.TLS.CA != "" {
 		c.TLS.CA = abs // openrc says it to shells elsewhere
 	}
@@ -189,14 +191,44 @@ func (c *Config) checkPublic() error {
 		return nil
 	}
 	c.Public = strings.TrimSuffix(c.Public, "/")
-	u, err := url.Parse(c.Public)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.String() != u.Scheme+"://"+u.Host || u.Port() != "" {
+	u, ok := publicAddress(c.Public)
+	if !ok || u.Path != "" || u.Port() != "" {
 		return fmt.Errorf("public_endpoint: %q is not an address such as https://cloud.example, without a port", c.Public)
 	}
 	if u.Scheme == "http" && c.TLS.Cert != "" {
 		return fmt.Errorf("public_endpoint: %q, but the APIs are served over https", c.Public)
 	}
 	return nil
+}
+
+// publicAddress takes apart what clients may be told; ok if it is that.
+func publicAddress(text string) (u *url.URL, ok bool) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, false
+	}
+	return u, u.String() == u.Scheme+"://"+u.Host+u.EscapedPath()
+}
+
+// checkPublicEndpoints refuses what is no address of a service's API.
+func (c *Config) checkPublicEndpoints() error {
+	var errs []error
+	c.PublicEndpoints = maps.Clone(c.PublicEndpoints)
+	for _, name := range slices.Sorted(maps.Keys(c.PublicEndpoints)) {
+		s, err := ByName(name)
+		address := strings.TrimSuffix(c.PublicEndpoints[name], "/")
+		c.PublicEndpoints[name] = address
+		_, ok := publicAddress(address)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("public_endpoints: %w", err))
+		case !ok:
+			errs = append(errs, fmt.Errorf("public_endpoints: %s: %q is not an address such as https://cloud.example/%[1]s", name, address))
+		case s.Catalog.Path != "" && strings.HasSuffix(address, s.Catalog.Path):
+			errs = append(errs, fmt.Errorf("public_endpoints: %s: %q is to be without %s", name, address, s.Catalog.Path))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // publicHost is the name or address by which clients know this cloud.

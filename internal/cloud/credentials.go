@@ -26,7 +26,7 @@ func (e *Env) openrc() string {
 		fmt.Fprintf(&b, "# The administrator's password is not known here:\n# %s.\n[ -n \"$OS_PASSWORD\" ] || echo 'export OS_PASSWORD, which is not known here' >&2\n", adminUnknown)
 	}
 	for _, kv := range [][2]string{
-		{"OS_AUTH_URL", e.URL(keystoneEntry.Port) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.adminPassword()},
+		{"OS_AUTH_URL", e.PublicURL(keystoneEntry) + "/v3"}, {"OS_USERNAME", "admin"}, {"OS_PASSWORD", e.adminPassword()},
 		{"OS_PROJECT_NAME", "admin"}, {"OS_USER_DOMAIN_NAME", "Default"}, {"OS_PROJECT_DOMAIN_NAME", "Default"},
 		{"OS_REGION_NAME", e.Config.Region}, {"OS_IDENTITY_API_VERSION", "3"}, {"OS_IMAGE_API_VERSION", "2"}, {"OS_CACERT", e.Config.TLS.CA},
 	} {
@@ -67,5 +67,5 @@ func (e *Env) cloudsYAML() string {
     region_name: %s
     identity_api_version: 3
     image_api_version: 2
-%s`, e.URL(keystoneEntry.Port), password, e.Config.Region, cacert)
+%s`, e.PublicURL(keystoneEntry), password, e.Config.Region, cacert)
 }

@@ -1,6 +1,7 @@
 package cloud
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -87,10 +88,10 @@ func (e *Env) Dir(parts ...string) (string, error) {
 func (e *Env) Door(service string) httpapi.Door {
 	proxies, _ := e.Config.certificateProxies() // Check reports a mistake; until then there are none
 	public := ""
-	if i := slices.IndexFunc(Catalogue, func(s Catalog) bool { return s.Name == service }); i >= 0 && e.Config.Public != "" {
-		public = e.URL(Catalogue[i].Port)
+	if i := slices.IndexFunc(Catalogue, func(s Catalog) bool { return s.Name == service }); i >= 0 && (e.Config.Public != "" || e.Config.PublicEndpoints[service] != "") {
+		public = e.PublicURL(Catalogue[i])
 	}
-	identity := e.URL(keystoneEntry.Port) + "/"
+	identity := e.PublicURL(keystoneEntry) + "/"
 	if url := e.Config.Authtoken.AuthURL; url != "" {
 		identity = strings.TrimSuffix(url, "v3")
 	}
@@ -133,7 +134,13 @@ func (e *Env) session(user, password, project string) *keystoneauth.Session {
 	return keystoneauth.New(cfg, e.Transport)
 }
 
-// URL is the address of a port of this cloud, without a path, as clients are told it.
+// PublicURL is the address of a service as clients are told it, without its version.
+func (e *Env) PublicURL(s Catalog) string {
+	return cmp.Or(e.Config.PublicEndpoints[s.Name], e.URL(s.Port))
+}
+
+// URL is the address of a port of this cloud, without a path, as clients are told
+// it where a service has no address of its own.
 func (e *Env) URL(port int) string {
 	scheme, _, told := strings.Cut(e.Config.Public, "://")
 	switch {

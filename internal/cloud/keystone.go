@@ -210,7 +210,7 @@ func federation(env *Env) (*sso.Parties, error) {
 	}
 	c := env.Config.Federation
 	if c.PublicURL == "" {
-		c.PublicURL = env.URL(keystoneEntry.Port) + keystoneEntry.Path
+		c.PublicURL = env.PublicURL(keystoneEntry) + keystoneEntry.Path
 	}
 	return sso.New(c, key, dir, env.Clock)
 }
@@ -219,7 +219,7 @@ func federation(env *Env) (*sso.Parties, error) {
 func bootstrap(env *Env) service.BootstrapConfig {
 	c := service.BootstrapConfig{AdminPassword: env.Secrets.AdminPassword, Region: env.Config.Region}
 	for _, s := range Catalogue {
-		url := env.URL(s.Port) + s.Path
+		url := env.PublicURL(s) + s.Path
 		v := service.BootstrapService{Name: s.Name, Type: s.Type, Description: s.Description, Public: url, Internal: url, Admin: url}
 		if s.Name == keystoneEntry.Name && env.Config.Keystone.V2 {
 			v.Admin = env.URL(identityAdminPort) + s.Path

@@ -157,7 +157,7 @@ func (c *Cloud) wholeSummary(w io.Writer, took time.Duration) {
 	cfg := c.Env.Config
 	fmt.Fprintf(w, "\nThe cloud is up, in %s.\n\n", took.Round(time.Millisecond))
 	for _, s := range Catalogue {
-		fmt.Fprintf(w, "  %-10s %s%s\n", s.Type, c.Env.URL(s.Port), s.Path)
+		fmt.Fprintf(w, "  %-10s %s%s\n", s.Type, c.Env.PublicURL(s), s.Path)
 	}
 	fmt.Fprintf(w, "  %-10s http://%s/metrics\n\n", "metrics", cfg.OpsListen)
 	fmt.Fprintf(w, "  credentials  %s\n               %s  (cloud \"nacre\")\n", filepath.Join(cfg.StateDir, "openrc"), filepath.Join(cfg.StateDir, "clouds.yaml"))
@@ -182,7 +182,7 @@ func (c *Cloud) partSummary(w io.Writer, took time.Duration) {
 	fmt.Fprintf(w, "\nUp in %s.\n\n", took.Round(time.Millisecond))
 	for _, s := range Services {
 		for _, p := range s.processes(c.Env.Config) {
-			fmt.Fprintf(w, "  %-10s %s%s\n", p.Name, c.Env.URL(s.Catalog.Port), s.Catalog.Path)
+			fmt.Fprintf(w, "  %-10s %s%s\n", p.Name, c.Env.PublicURL(s.Catalog), s.Catalog.Path)
 		}
 	}
 	fmt.Fprintf(w, "  %-10s http://%s/metrics\n\nCtrl-C stops.\n", "metrics", c.Env.Config.OpsListen)

@@ -70,7 +70,7 @@ func (c *Call) Enforce(rule string, t policy.Target) error {
 	return c.api.policy.Check(c.Caller, rule, t)
 }
 
-// BaseURL is the address of this API, without a path: the public one, or the
+// BaseURL is the address of this API, without its version: the public one, or the
 // one that the client used, "http://host:8774".
 func (c *Call) BaseURL() string {
 	if c.api.door.PublicURL != "" {
@@ -79,14 +79,20 @@ func (c *Call) BaseURL() string {
 	return baseURL(c.R)
 }
 
-// RequestURL is the address that the client used, as it knows it: whoever ends
-// TLS before us may not tell, but then the public address does.
+// RequestURL is the address that the client used, as it knows it: whoever stands
+// before us may not tell scheme and path, but then the public address does.
 func (c *Call) RequestURL() (*url.URL, error) {
-	u, err := url.Parse(baseURL(c.R) + c.R.URL.RequestURI())
-	if scheme, _, public := strings.Cut(c.api.door.PublicURL, "://"); public && err == nil {
-		u.Scheme = scheme
+	uri := c.R.URL.RequestURI()
+	u, err := url.Parse(baseURL(c.R) + uri)
+	public, perr := url.Parse(c.api.door.PublicURL)
+	if err := errors.Join(err, perr); err != nil || public.Scheme == "" {
+		return u, err
 	}
-	return u, err
+	if u.Host == public.Host {
+		return url.Parse(c.api.door.PublicURL + uri)
+	}
+	u.Scheme = public.Scheme
+	return u, nil
 }
 
 func baseURL(r *http.Request) string {

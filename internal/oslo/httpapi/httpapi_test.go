@@ -242,12 +242,15 @@ func BenchmarkShow(b *testing.B) {
 // TestPublicURL: answers name the public address, and what a client has signed
 // is the address that it used, by the public scheme.
 func TestPublicURL(t *testing.T) {
-	for public, want := range map[string]string{
-		"":                           "http://10.0.0.1:5000 http://10.0.0.1:5000/v3/x?a=b",
-		"https://cloud.example:5000": "https://cloud.example:5000 https://10.0.0.1:5000/v3/x?a=b",
+	for _, tc := range [][3]string{
+		{"", "10.0.0.1:5000", "http://10.0.0.1:5000 http://10.0.0.1:5000/v3/x?a=b"},
+		{"https://cloud.example:5000", "10.0.0.1:5000", "https://cloud.example:5000 https://10.0.0.1:5000/v3/x?a=b"},
+		{"https://cloud.example/identity", "10.0.0.1:5000", "https://cloud.example/identity https://10.0.0.1:5000/v3/x?a=b"},
+		{"https://cloud.example/identity", "cloud.example", "https://cloud.example/identity https://cloud.example/identity/v3/x?a=b"},
 	} {
+		public, want := tc[0], tc[2]
 		r := httptest.NewRequest("GET", "/v3/x?a=b", nil)
-		r.Host = "10.0.0.1:5000"
+		r.Host = tc[1]
 		c := &Call{R: r, api: &API{door: Door{PublicURL: public}}}
 		u, err := c.RequestURL()
 		if got := c.BaseURL() + " " + u.String(); err != nil || got != want {

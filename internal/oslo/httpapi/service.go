@@ -76,7 +76,7 @@ type Door struct {
 	ServiceRoles []string
 	PolicyFile   string // overrides, "" for none
 	IdentityURL  string // told in WWW-Authenticate
-	PublicURL    string // of this API, without a path, which answers name; "" is what the client used
+	PublicURL    string // of this API, without its version, which answers name; "" is what the client used
 	Clock        clock.Clock
 	// CertificateProxies end TLS for this service, and are believed when they
 	// tell whose certificate a client has.
