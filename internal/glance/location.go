@@ -26,7 +26,8 @@ type Location struct {
 // Own reports whether the bytes are the store's to keep and to remove.
 func (l Location) Own() bool { return l.URL == "" }
 
-// Hashing is an image whose bytes came by a location and are to be hashed.
+// Hashing is an image whose bytes came by a location and are to be hashed, as
+// processes of versions without a flow for that record it.
 type Hashing struct {
 	ImageID   string `bun:"image_id,pk"`
 	HashAlgo  string `bun:"os_hash_algo"`

@@ -63,7 +63,7 @@ func locationOf(v any) service.NewLocation {
 // validationOf checks the description of bytes that a client vouches for.
 func validationOf(v any) error {
 	data, ok := v.(map[string]any)
-	if v != nil && !ok {
+	if !ok {
 		return fault.BadRequest("Provided object does not match schema 'location': %s is not of type 'object'", pprint.Repr(v))
 	}
 	for _, name := range slices.Sorted(maps.Keys(data)) {
@@ -73,6 +73,8 @@ func validationOf(v any) error {
 			return fault.BadRequest("Provided object does not match schema 'location': Additional properties are not allowed (%s was unexpected)", pprint.Quote(name))
 		case !isText:
 			return fault.BadRequest("Provided object does not match schema 'location': %s is not of type 'string'", pprint.Repr(data[name]))
+		case name == "os_hash_value" && len(text) > 128:
+			return fault.BadRequest("Provided object does not match schema 'location': %s is too long", pprint.Quote(text))
 		case name == "os_hash_algo" && !slices.Contains([]string{"sha1", "sha256", "sha512", "md5"}, text):
 			return fault.BadRequest("Provided object does not match schema 'location': %s is not one of ['sha1', 'sha256', 'sha512', 'md5']", pprint.Quote(text))
 		}
@@ -93,12 +95,20 @@ func (a *API) addLocation(c *httpapi.Call, img glance.Image) (httpapi.None, erro
 	if err != nil {
 		return httpapi.None{}, err
 	}
-	obj, _ := v.(map[string]any)
-	if _, isText := obj["url"].(string); !isText {
-		return httpapi.None{}, fault.BadRequest("Provided object does not match schema 'location': 'url' is a required property")
+	obj, ok := v.(map[string]any)
+	if !ok {
+		return httpapi.None{}, fault.BadRequest("Provided object does not match schema 'location': %s is not of type 'object'", pprint.Repr(v))
 	}
-	if err := validationOf(obj["validation_data"]); err != nil {
-		return httpapi.None{}, err
+	url, ok := obj["url"]
+	if _, isText := url.(string); !ok {
+		return httpapi.None{}, fault.BadRequest("Provided object does not match schema 'location': 'url' is a required property")
+	} else if !isText {
+		return httpapi.None{}, fault.BadRequest("Provided object does not match schema 'location': %s is not of type 'string'", pprint.Repr(url))
+	}
+	if data, ok := obj["validation_data"]; ok {
+		if err := validationOf(data); err != nil {
+			return httpapi.None{}, err
+		}
 	}
 	n := locationOf(obj)
 	service := c.Caller.HasRole("service") || slices.Contains(c.Caller.ServiceRoles, "service")

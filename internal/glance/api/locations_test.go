@@ -3,9 +3,14 @@ package api_test
 import (
 	"crypto/sha512"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"nacre/internal/glance/service"
 )
@@ -95,14 +100,17 @@ func TestAddLocationRefused(t *testing.T) {
 	id := cloud.create(t, "member", bare)
 	add := func(as, body string) answer { return cloud.do(t, as, "POST", "/v2/images/"+id+"/locations", body, nil) }
 	for body, want := range map[string]string{
+		`[]`:         "[] is not of type 'object'",
 		`{}`:         "'url' is a required property",
-		`{"url": 1}`: "'url' is a required property",
-		`{"url": "` + cloud.web + `/absent", "validation_data": 1}`:                                          "is not of type 'object'",
-		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_algo": "sha3", "os_hash_value": "0"}}`:    "'sha3' is not one of",
-		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_value": "0"}}`:                            "'os_hash_algo' is a dependency of 'os_hash_value'",
-		`{"url": "` + cloud.web + `", "validation_data": {"x": "0"}}`:                                        "Additional properties are not allowed",
-		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_algo": "sha256", "os_hash_value": "00"}}`: "is not the correct size for (sha256) (should be (32) bytes)",
-		`{"url": "http://169.254.169.254/"}`:                                                                 "Invalid location",
+		`{"url": 1}`: "1 is not of type 'string'",
+		`{"url": "` + cloud.web + `", "validation_data": null}`:                                                                         "None is not of type 'object'",
+		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_algo": "md5", "os_hash_value": "` + strings.Repeat("0", 129) + `"}}`: "0' is too long",
+		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_algo": "md5", "os_hash_value": ""}}`:                                 "is not the correct size for (md5) (should be (16) bytes)",
+		`{"url": "` + cloud.web + `/absent", "validation_data": 1}`:                                                                     "is not of type 'object'",
+		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_algo": "sha3", "os_hash_value": "0"}}`:                               "'sha3' is not one of",
+		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_value": "0"}}`:                                                       "'os_hash_algo' is a dependency of 'os_hash_value'",
+		`{"url": "` + cloud.web + `", "validation_data": {"x": "0"}}`:                                                                   "Additional properties are not allowed",
+		`{"url": "` + cloud.web + `", "validation_data": {"os_hash_algo": "sha256", "os_hash_value": "00"}}`:                            "is not the correct size for (sha256) (should be (32) bytes)",
 	} {
 		add("member", body).want(t, 400, want)
 	}
@@ -110,6 +118,111 @@ func TestAddLocationRefused(t *testing.T) {
 	add("reader", `{"url": "`+cloud.web+`"}`).want(t, 403, "")
 	cloud.upload(t, "member", id, "data").want(t, 204, "")
 	add("member", `{"url": "`+cloud.web+`"}`).want(t, 409, "It's not allowed to add locations if image status is active.")
+}
+
+// TestAddLocationFails: what is wrong with an address is found by a task, and the
+// image is queued as before.
+func TestAddLocationFails(t *testing.T) {
+	cloud := open(t)
+	zeroes := strings.Repeat("0", 32)
+	for name, tc := range map[string]struct{ image, location, why string }{
+		"inside":      {bare, `{"url": "http://169.254.169.254/latest"}`, "Invalid location"},
+		"no store":    {bare, `{"url": "httpx://a/b"}`, "Invalid location"},
+		"no formats":  {`{}`, `{"url": "` + cloud.web + `/image"}`, "Properties disk_format, container_format must be set prior to saving data."},
+		"other bytes": {bare, `{"url": "` + cloud.web + `/image", "validation_data": {"os_hash_algo": "md5", "os_hash_value": "` + zeroes + `"}}`, "os_hash_value: (" + zeroes + ") not matched with actual os_hash_value: (781e5e245d69b566979b86e28d23f2c7)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			id := cloud.create(t, "member", tc.image)
+			a := cloud.do(t, "member", "POST", "/v2/images/"+id+"/locations", tc.location, nil).want(t, 202, "")
+			if len(a.body) > 0 {
+				t.Errorf("answered %s", a.body)
+			}
+			task := cloud.located(t, id)
+			if task.Status != "failure" || task.Message != tc.why {
+				t.Errorf("got %+v", task)
+			}
+			got := cloud.do(t, "member", "GET", "/v2/images/"+id, "", nil).want(t, 200, `"status":"queued"`).want(t, 200, `"locations":[]`)
+			got.want(t, 200, `"checksum":null`).want(t, 200, `"os_hash_algo":null,"os_hash_value":null`)
+			if strings.Contains(string(got.body), "os_glance_import_task") {
+				t.Errorf("busy: %s", got.body)
+			}
+		})
+	}
+}
+
+// located waits until the image's task is over.
+func (c *cloud) located(t *testing.T, id string) (task struct{ Status, Message string }) {
+	t.Helper()
+	waitFor(t, func() bool {
+		task = c.lastTask(t, "member", id)
+		return task.Status == "success" || task.Status == "failure"
+	})
+	return task
+}
+
+// TestAddLocationTask: what clients see on the way.
+func TestAddLocationTask(t *testing.T) {
+	config := service.DefaultConfig()
+	config.ShowMultipleLocations = true
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	cloud := start(t, config)
+	slow := patientSite(t, asked, goOn)
+	id := cloud.create(t, "member", bare)
+	add := func() answer {
+		return cloud.do(t, "member", "POST", "/v2/images/"+id+"/locations", `{"url": "`+slow+`"}`, nil)
+	}
+	add().want(t, 202, "")
+	<-asked // how large it is
+	cloud.do(t, "member", "GET", "/v2/images/"+id, "", nil).want(t, 200, `"status":"queued"`).want(t, 200, `"os_glance_import_task":"`)
+	cloud.do(t, "member", "GET", "/v2/images/"+id+"/tasks", "", nil).want(t, 200, `"status":"processing"`)
+	add().want(t, 409, "Image has active task")
+	cloud.do(t, "member", "POST", "/v2/images/"+id+"/import", `{"method": {"name": "web-download", "uri": "http://192.0.2.1/"}}`, nil).
+		want(t, 409, "Image has active task")
+	goOn <- struct{}{}
+	<-asked // for its bytes
+	cloud.do(t, "member", "GET", "/v2/images/"+id, "", nil).want(t, 200, `"status":"active"`).want(t, 200, `"os_hash_algo":"sha512","os_hash_value":null`)
+	add().want(t, 409, "It's not allowed to add locations if image status is active.")
+	goOn <- struct{}{}
+	cloud.located(t, id)
+	sum := sha512.Sum512([]byte("0123456789"))
+	got := cloud.do(t, "member", "GET", "/v2/images/"+id, "", nil).want(t, 200, `"os_hash_value":"`+hex.EncodeToString(sum[:])+`"`)
+	if strings.Contains(string(got.body), "os_glance_import_task") {
+		t.Errorf("busy: %s", got.body)
+	}
+	var list struct{ Tasks []map[string]any }
+	body := cloud.do(t, "member", "GET", "/v2/images/"+id+"/tasks", "", nil).body
+	if err := json.Unmarshal(body, &list); err != nil || len(list.Tasks) != 1 {
+		t.Fatalf("%s, %v", body, err)
+	}
+	task := list.Tasks[0]
+	want := map[string]any{"type": "location_import", "status": "success", "owner": memberProject, "user_id": "u2", "image_id": id, "message": "",
+		"input": map[string]any{"image_id": id, "loc_url": slow, "validation_data": map[string]any{}}, "result": map[string]any{"image_id": id}}
+	for name, v := range want {
+		if !reflect.DeepEqual(task[name], v) {
+			t.Errorf("%s: got %v, want %v", name, task[name], v)
+		}
+	}
+	cloud.do(t, "admin", "GET", "/v2/tasks", "", nil).want(t, 200, `"type":"location_import"`)
+	cloud.do(t, "admin", "GET", fmt.Sprintf("/v2/tasks/%s", task["id"]), "", nil).want(t, 200, `"loc_url":"`+slow+`"`)
+}
+
+// patientSite has ten bytes. It tells of each request, and waits before it answers.
+func patientSite(t *testing.T, asked chan<- struct{}, goOn <-chan struct{}) string {
+	t.Helper()
+	over := make(chan struct{})
+	at := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- struct{}{}:
+			select {
+			case <-goOn:
+			case <-over:
+			}
+		case <-over:
+		}
+		http.ServeContent(w, r, "image", time.Time{}, strings.NewReader("0123456789"))
+	}))
+	t.Cleanup(func() { close(over); at.Close() })
+	return at.URL
 }
 
 func TestDeleteFromStore(t *testing.T) {

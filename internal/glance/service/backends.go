@@ -91,10 +91,10 @@ func (s *Service) keepers() []Backend {
 	return slices.DeleteFunc(slices.Clone(s.backends), Backend.ReadOnly)
 }
 
-// ReadsWeb reports whether a store reads that URL of a web server.
+// ReadsWeb reports whether there is a store that reads what web servers have,
+// and the URL looks like one of theirs.
 func (s *Service) ReadsWeb(url string) bool {
-	scheme, _, _ := strings.Cut(strings.ToLower(url), "://")
-	return strings.HasPrefix(scheme, "http") && s.readerOf(url) != nil
+	return strings.HasPrefix(url, "http") && s.readerOf("http://") != nil
 }
 
 // readerOf is the store that reads a URL of somebody else's, or nil.

@@ -1,7 +1,6 @@
 package service_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"os"
@@ -61,18 +60,7 @@ func withCache(t *testing.T, s *site, config service.Config) *cached {
 func (c *cached) remote(t *testing.T) glance.Image {
 	t.Helper()
 	img := queued(t, c.Service, "raw")
-	if err := c.AddLocation(caller(t), img.ID, service.NewLocation{URL: c.url}); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // hashed in the first round at the latest
-		for _, l := range c.Loops() {
-			if l.Name == "image_hashes" {
-				if err := l.Run(context.Background()); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-	}
+	addLocation(t, c.Service, img, service.NewLocation{URL: c.url})
 	if err := c.Uncache(caller(t), img.ID); err != nil { // what the hashing has brought
 		t.Fatal(err)
 	}
@@ -285,13 +273,7 @@ func TestCacheRefused(t *testing.T) {
 	c := withCache(t, s, service.DefaultConfig())
 	img := queued(t, c.Service, "raw")
 	said := service.NewLocation{URL: c.url, Validation: map[string]string{"os_hash_algo": "sha512", "os_hash_value": strings.Repeat("0", 128)}}
-	if err := c.AddLocation(caller(t), img.ID, said); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 {
-		round(t, c.Service)
-	}
-	if got := status(t, c.Service, img.ID); got.Status != glance.Queued {
+	if got, _ := addLocation(t, c.Service, img, said); got.Status != glance.Queued {
 		t.Fatalf("got %+v", got)
 	}
 	if images, _ := c.has(t); len(images) != 0 {

@@ -151,20 +151,27 @@ func (s *Service) beginImport(ctx context.Context, tx *store.Import, req ImportR
 
 // notBusy refuses an image that another import has, or that is still being staged.
 func (s *Service) notBusy(ctx context.Context, tx *store.Import, req ImportRequest) error {
-	live, err := s.imports.Live(ctx, tx.Tx, tx.Image.ID)
-	if err != nil {
-		return err
-	}
 	held := false
 	if req.Method == GlanceDirect {
+		var err error
 		if held, err = tx.Held(ctx); err != nil {
 			return err
 		}
 	}
-	if live || held {
-		return fault.Conflict("Image has active task")
+	live, err := s.hasTask(ctx, tx)
+	if err == nil && (live || held) {
+		err = fault.Conflict("Image has active task")
 	}
-	return nil
+	return err
+}
+
+// hasTask reports whether a flow brings bytes to the image, or hashes them.
+func (s *Service) hasTask(ctx context.Context, tx *store.Import) (bool, error) {
+	imports, err := s.imports.Live(ctx, tx.Tx, tx.Image.ID)
+	if err != nil || imports {
+		return imports, err
+	}
+	return s.locating.Live(ctx, tx.Tx, tx.Image.ID)
 }
 
 // targets are the stores that are to get the bytes; none if all have them.

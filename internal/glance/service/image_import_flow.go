@@ -72,8 +72,8 @@ func (s *Service) importFlow() flow.Flow[imageImport] {
 
 // changeImport runs fn on the image of a flow, and end at the end of the same
 // transaction. An image that was deleted ends the flow.
-func (s *Service) changeImport(ctx context.Context, st *imageImport, end func(context.Context, *db.Tx) error, fn func(img *glance.Image) error) error {
-	return s.store.Import(ctx, st.ImageID, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
+func (s *Service) changeImport(ctx context.Context, imageID string, end func(context.Context, *db.Tx) error, fn func(img *glance.Image) error) error {
+	return s.store.Import(ctx, imageID, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
 		if tx.Image.DeletedAt != nil {
 			return errImageGone()
 		}
@@ -168,19 +168,9 @@ func (s *Service) importFinish(ctx context.Context, st *imageImport) error {
 			img.Status = glance.Active
 		}
 		setList(&tx.Image, glance.ImportingToStores, func(l []string) []string { return without(l, st.Stores) })
-		delete(tx.Image.Properties, glance.ImportTask)
-		if err := tx.Save(ctx); err != nil {
-			return err
-		}
+		err := s.endTask(ctx, tx, st.TaskID)
 		img = tx.Image
-		result, err := json.Marshal(map[string]string{"image_id": st.ImageID})
-		if err != nil {
-			return err
-		}
-		if err := tx.EndTask(ctx, st.TaskID, glance.TaskSuccess, string(result), "", s.taskExpiry()); err != nil {
-			return err
-		}
-		return flow.Done(ctx, tx.Tx)
+		return err
 	})
 	if err != nil {
 		return err
@@ -191,28 +181,50 @@ func (s *Service) importFinish(ctx context.Context, st *imageImport) error {
 	return nil
 }
 
+// endTask ends a task and its flow, and gives the image free.
+func (s *Service) endTask(ctx context.Context, tx *store.Import, taskID string) error {
+	delete(tx.Image.Properties, glance.ImportTask)
+	if err := tx.Save(ctx); err != nil {
+		return err
+	}
+	result, err := json.Marshal(map[string]string{"image_id": tx.Image.ID})
+	if err != nil {
+		return err
+	}
+	if err := tx.EndTask(ctx, taskID, glance.TaskSuccess, string(result), "", s.taskExpiry()); err != nil {
+		return err
+	}
+	return flow.Done(ctx, tx.Tx)
+}
+
 // importFailed empties the staging area, makes the image what it was before, and
 // tells where it got nothing, and why.
 func (s *Service) importFailed(ctx context.Context, st *imageImport, failure error) error {
 	if err := s.importUnstage(ctx, st); err != nil {
 		return err
 	}
-	err := s.store.Import(ctx, st.ImageID, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
-		if tx.Image.DeletedAt == nil {
-			st.restore(&tx.Image)
-			if err := tx.Save(ctx); err != nil {
-				return err
-			}
-		}
-		if err := tx.EndTask(ctx, st.TaskID, glance.TaskFailure, "", taskMessage(failure), s.taskExpiry()); err != nil {
-			return err
-		}
-		return flow.Done(ctx, tx.Tx)
-	})
+	err := s.failTask(ctx, st.ImageID, st.TaskID, failure, st.restore)
 	if errors.Is(err, db.ErrNoRow) { // a task that did not come to make its image
 		err = s.store.EndTask(ctx, st.TaskID, glance.TaskFailure, taskMessage(failure), s.taskTime(), s.taskExpiry())
 	}
 	return err
+}
+
+// failTask ends a task and its flow, and has restore make of its image what it was.
+func (s *Service) failTask(ctx context.Context, imageID, taskID string, failure error, restore func(*glance.Image)) error {
+	return s.store.Import(ctx, imageID, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
+		if tx.Image.DeletedAt == nil {
+			restore(&tx.Image)
+			delete(tx.Image.Properties, glance.ImportTask)
+			if err := tx.Save(ctx); err != nil {
+				return err
+			}
+		}
+		if err := tx.EndTask(ctx, taskID, glance.TaskFailure, "", taskMessage(failure), s.taskExpiry()); err != nil {
+			return err
+		}
+		return flow.Done(ctx, tx.Tx)
+	})
 }
 
 // restore undoes what the flow changed in its image.
@@ -233,7 +245,6 @@ func (st *imageImport) restore(img *glance.Image) {
 	}
 	setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, st.Stores) })
 	setList(img, glance.FailedImport, func(l []string) []string { return union(l, failed) })
-	delete(img.Properties, glance.ImportTask)
 }
 
 // setProperty changes a property so that restore finds what it was.

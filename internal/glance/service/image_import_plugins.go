@@ -71,7 +71,7 @@ func (s *Service) inject(ctx context.Context, st *imageImport, _ int) error {
 	if len(o.Inject) == 0 || slices.ContainsFunc(auth.Caller(ctx).Roles, func(r string) bool { return slices.Contains(o.IgnoreUserRoles, r) }) {
 		return nil
 	}
-	return s.changeImport(ctx, st, flow.Done, func(img *glance.Image) error {
+	return s.changeImport(ctx, st.ImageID, flow.Done, func(img *glance.Image) error {
 		for name, value := range o.Inject {
 			st.setProperty(img, name, value)
 		}
@@ -119,7 +119,7 @@ func (s *Service) decompress(ctx context.Context, st *imageImport, n int) error 
 func (s *Service) changed(ctx context.Context, st *imageImport, area int, fn func(*glance.Image)) error {
 	was := st.Area
 	st.Area = area
-	err := s.changeImport(ctx, st, flow.Done, func(img *glance.Image) error { fn(img); return nil })
+	err := s.changeImport(ctx, st.ImageID, flow.Done, func(img *glance.Image) error { fn(img); return nil })
 	if err != nil {
 		st.Area = was
 	}

@@ -83,7 +83,7 @@ func (s *Service) importStage(ctx context.Context, st *imageImport) error {
 	if err != nil {
 		return importFault(err, st.ImageID)
 	}
-	return s.changeImport(ctx, st, flow.Done, func(img *glance.Image) error {
+	return s.changeImport(ctx, st.ImageID, flow.Done, func(img *glance.Image) error {
 		if st.Method != CopyImage {
 			img.Size = size
 		}
@@ -253,7 +253,7 @@ func (s *Service) copyMetadata(ctx context.Context, st *imageImport) error {
 	}
 	disk, _ := remote["disk_format"].(string)
 	container, _ := remote["container_format"].(string)
-	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
+	return s.changeImport(ctx, st.ImageID, flow.Guard, func(img *glance.Image) error {
 		img.DiskFormat, img.ContainerFormat = disk, container
 		for name, v := range remote {
 			text, ok := v.(string)

@@ -18,7 +18,7 @@ import (
 func (s *Service) importStores(ctx context.Context, st *imageImport) error {
 	last := st.Stores[len(st.Stores)-1]
 	for _, id := range st.Stores {
-		img, err := s.importing(ctx, st)
+		img, err := s.importing(ctx, st.ImageID)
 		if err != nil {
 			return err
 		}
@@ -46,8 +46,8 @@ func (s *Service) importStores(ctx context.Context, st *imageImport) error {
 }
 
 // importing is the flow's image, unless it was deleted.
-func (s *Service) importing(ctx context.Context, st *imageImport) (glance.Image, error) {
-	img, err := s.store.AnyImage(ctx, st.ImageID)
+func (s *Service) importing(ctx context.Context, imageID string) (glance.Image, error) {
+	img, err := s.store.AnyImage(ctx, imageID)
 	if err == nil && img.DeletedAt != nil {
 		err = errImageGone()
 	}
@@ -104,7 +104,7 @@ func (s *Service) importedTo(ctx context.Context, st *imageImport, id, last stri
 	if id == last {
 		return nil
 	}
-	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
+	return s.changeImport(ctx, st.ImageID, flow.Guard, func(img *glance.Image) error {
 		if img.Status == glance.Importing && !st.AllMustSucceed {
 			img.Status = glance.Active
 		}
@@ -115,7 +115,7 @@ func (s *Service) importedTo(ctx context.Context, st *imageImport, id, last stri
 
 // gaveUp tells that a store has nothing, but not that the last one is over.
 func (s *Service) gaveUp(ctx context.Context, st *imageImport, id, last string) error {
-	return s.changeImport(ctx, st, flow.Guard, func(img *glance.Image) error {
+	return s.changeImport(ctx, st.ImageID, flow.Guard, func(img *glance.Image) error {
 		if id != last {
 			setList(img, glance.ImportingToStores, func(l []string) []string { return without(l, []string{id}) })
 		}
@@ -125,8 +125,8 @@ func (s *Service) gaveUp(ctx context.Context, st *imageImport, id, last string) 
 }
 
 // importUnstore removes what the flow brought to stores, none of which had the
-// image before. One that does not answer keeps nobody waiting: what it has is
-// removed as bytes that no image has, once it does.
+// image before. What one has that does not answer is removed as bytes that no
+// image has, once it does.
 func (s *Service) importUnstore(ctx context.Context, st *imageImport) error {
 	if err := s.awaitUpload(ctx, st); err != nil {
 		return err
@@ -141,13 +141,23 @@ func (s *Service) importUnstore(ctx context.Context, st *imageImport) error {
 		return err
 	}
 	for _, id := range st.Stores {
-		if b := s.backend(id); b != nil {
-			if err := s.empty(ctx, *b, st.ImageID); ctx.Err() != nil {
-				return err
-			} else if err != nil {
-				slog.WarnContext(ctx, "bytes may be left in a store until it answers", "image", st.ImageID, "store", id, "error", err)
-			}
+		if err := s.emptied(ctx, st.ImageID, id); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// emptied is empty that keeps nobody waiting for a store that does not answer.
+func (s *Service) emptied(ctx context.Context, imageID, storeID string) error {
+	b := s.backend(storeID)
+	if b == nil {
+		return nil
+	}
+	err := s.empty(ctx, *b, imageID)
+	if err != nil && ctx.Err() == nil {
+		slog.WarnContext(ctx, "bytes may be left in a store until it answers", "image", imageID, "store", storeID, "error", err)
+		return nil
+	}
+	return err
 }

@@ -150,7 +150,8 @@ func (s *Service) DeleteImage(ctx context.Context, id string) error {
 		}
 		return img.To(glance.Deleted)
 	}, func(ctx context.Context, tx *db.Tx) error {
-		return s.imports.Cancel(ctx, tx, id, errImageGone().Error())
+		gone := errImageGone().Error()
+		return errors.Join(s.imports.Cancel(ctx, tx, id, gone), s.locating.Cancel(ctx, tx, id, gone))
 	})
 	if err != nil {
 		return missing(err, id)

@@ -30,6 +30,7 @@ func (s *Service) openImports(d Deps) (err error) {
 	}
 	s.flows = flow.NewEngine(d.Store.DB(), flow.Options{Owner: d.Worker, Clock: d.Clock, Workers: d.Config.WSGI.TaskPoolThreads, Fail: d.Fail})
 	s.imports = flow.Register(s.flows, s.importFlow())
+	s.locating = flow.Register(s.flows, s.locationFlow())
 	return nil
 }
 

@@ -365,64 +365,6 @@ func (s *Service) mayRemove(ctx context.Context, l glance.Location) error {
 	return nil
 }
 
-// AddLocation makes a queued image active with the bytes at a URL. validation
-// has the algorithm and the hash that they should have. With do_secure_hash
-// they are hashed by and by; an image whose hash is told is active only then.
-func (s *Service) AddLocation(ctx context.Context, id string, n NewLocation) error {
-	algo, value := n.Validation["os_hash_algo"], n.Validation["os_hash_value"]
-	if value != "" && !isHex(value) {
-		return fault.BadRequest("os_hash_value (%s) is not a valid hexadecimal value", value)
-	} else if value != "" && len(value) != 2*hashSizes[algo] {
-		return fault.BadRequest("os_hash_value: (%s) is not the correct size for (%s) (should be (%d) bytes)", value, algo, hashSizes[algo])
-	}
-	queued := func(img glance.Image) error {
-		if img.Status != glance.Queued {
-			return fault.Conflict("It's not allowed to add locations if image status is %s.", img.Status)
-		}
-		return nil
-	}
-	img, err := s.Image(ctx, id)
-	if err == nil {
-		err = queued(img)
-	}
-	if err == nil {
-		err = s.locate(ctx, id, &n)
-	}
-	if err != nil {
-		return err
-	}
-	var h *glance.Hashing
-	if s.config.DoSecureHash {
-		h = &glance.Hashing{ImageID: id, HashAlgo: algo, HashValue: value}
-		if algo == "" {
-			h.HashAlgo = hashAlgo
-		}
-	}
-	img, err = s.store.BeginLocated(ctx, id, h, s.clock.Now(), func(img *glance.Image) error {
-		if err := queued(*img); err != nil {
-			return err
-		}
-		if err := img.To(glance.Active); err != nil {
-			return err
-		}
-		img.Status, img.Size, img.Locations = glance.Active, n.size, []glance.Location{n.at}
-		if h != nil && value != "" {
-			img.Status = glance.Importing
-		} else if h == nil {
-			img.HashAlgo, img.HashValue = algo, value
-		}
-		return nil
-	})
-	if errors.Is(err, db.ErrDuplicate) {
-		return fault.Conflict("New operation on image '%s' is not permitted as prior operation is still in progress", id)
-	} else if err != nil {
-		return missing(err, id)
-	}
-	s.notify(ctx, "image.update", img)
-	s.wake(s.hashWanted)
-	return nil
-}
-
 // wake makes a loop's next round sooner.
 func (s *Service) wake(loop chan struct{}) {
 	select {

@@ -242,87 +242,155 @@ const (
 	tenSHA256 = "84d89877f0d4041efb6bf91a16f0248f2fd573e6af05c19f96bedb9f882f7882"
 )
 
+// addLocation adds a location and says what became of it, and why.
+func addLocation(t *testing.T, svc *service.Service, img glance.Image, n service.NewLocation) (glance.Image, glance.Task) {
+	t.Helper()
+	if err := svc.AddLocation(caller(t), img.ID, n); err != nil {
+		t.Fatal(err)
+	}
+	if got := status(t, svc, img.ID); got.Status != glance.Queued || got.HasData() || got.Properties[glance.ImportTask] == nil {
+		t.Errorf("before: %+v", got)
+	}
+	failed := svc.Locate(t.Context(), img.ID)
+	img = status(t, svc, img.ID)
+	tasks, err := svc.ImageTasks(t.Context(), img)
+	if err != nil || len(tasks) == 0 || tasks[0].Type != glance.LocationImport || (failed == nil) != (tasks[0].Status == glance.TaskSuccess) {
+		t.Fatalf("failed: %v; tasks %+v, %v", failed, tasks, err)
+	}
+	if img.Properties[glance.ImportTask] != nil {
+		t.Errorf("still busy: %+v", img)
+	}
+	return img, tasks[0]
+}
+
+func expect(value string) map[string]string {
+	return map[string]string{"os_hash_algo": "sha256", "os_hash_value": value}
+}
+
 // TestAddLocation: what the hashing makes of it.
 func TestAddLocation(t *testing.T) {
 	lazy := service.DefaultConfig()
 	lazy.DoSecureHash = false
-	expect := func(value string) map[string]string {
-		return map[string]string{"os_hash_algo": "sha256", "os_hash_value": value}
-	}
+	wrong := strings.Repeat("0", 64)
 	for name, tc := range map[string]struct {
 		config     service.Config
 		validation map[string]string
-		before     glance.Status
-		after      glance.Status
+		status     glance.Status
 		algo, sum  string
+		message    string
 	}{
-		"not told":      {service.DefaultConfig(), nil, glance.Active, glance.Active, "sha512", tenMD5},
-		"told":          {service.DefaultConfig(), expect(tenSHA256), glance.Importing, glance.Active, "sha256", tenMD5},
-		"told wrong":    {service.DefaultConfig(), expect(strings.Repeat("0", 64)), glance.Importing, glance.Queued, "", ""},
-		"believed":      {lazy, expect(tenSHA256), glance.Active, glance.Active, "sha256", ""},
-		"nothing known": {lazy, nil, glance.Active, glance.Active, "", ""},
+		"not told":      {service.DefaultConfig(), nil, glance.Active, "sha512", tenMD5, ""},
+		"told":          {service.DefaultConfig(), expect(tenSHA256), glance.Active, "sha256", tenMD5, ""},
+		"told wrong":    {service.DefaultConfig(), expect(wrong), glance.Queued, "", "", "os_hash_value: (" + wrong + ") not matched with actual os_hash_value: (" + tenSHA256 + ")"},
+		"believed":      {lazy, expect(tenSHA256), glance.Active, "sha256", "", ""},
+		"nothing known": {lazy, nil, glance.Active, "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSite(t)
 			svc, url := withWeb(t, s, tc.config, ten)
-			img := queued(t, svc, "raw")
-			if err := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: url, Validation: tc.validation}); err != nil {
-				t.Fatal(err)
+			got, task := addLocation(t, svc, queued(t, svc, "raw"), service.NewLocation{URL: url, Validation: tc.validation})
+			if got.Status != tc.status || got.HashAlgo != tc.algo || got.Checksum != tc.sum || task.Message != tc.message {
+				t.Errorf("got %+v, %+v", got, task)
 			}
-			if got := status(t, svc, img.ID); got.Status != tc.before || got.Size != 10 || stores(got) != "web" {
-				t.Errorf("before: %+v", got)
-			}
-			round(t, svc)
-			got := status(t, svc, img.ID)
-			if got.Status != tc.after || got.HashAlgo != tc.algo || got.Checksum != tc.sum {
-				t.Errorf("after: %+v", got)
-			}
-			if got.HasData() != (tc.after == glance.Active) || got.HasData() && readBack(t, svc, got) != "0123456789" {
-				t.Errorf("after: %+v", got)
+			active := tc.status == glance.Active
+			if got.HasData() != active || active && (got.Size != 10 || readBack(t, svc, got) != "0123456789") || !active && got.Size != glance.None {
+				t.Errorf("got %+v", got)
 			}
 		})
 	}
 }
 
-// TestHashRetries: a server that fails is asked again, and not for ever.
+// TestHashRetries: a server that fails is asked again, and not for ever. What
+// was active before stays so, without a hash.
 func TestHashRetries(t *testing.T) {
+	unavailable := func(w http.ResponseWriter) { w.WriteHeader(http.StatusServiceUnavailable) }
+	half := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Length", "10")
+		_, _ = w.Write([]byte("01234"))
+	}
 	for name, tc := range map[string]struct {
-		failures, rounds int
-		value            string
-		status           glance.Status
-		sum              string
+		fail     func(http.ResponseWriter)
+		failures int
+		value    string
+		status   glance.Status
+		algo     string
+		sum      string
+		message  string
 	}{
-		"comes back":        {2, 3, tenSHA256, glance.Active, tenMD5},
-		"stays away":        {99, 4, tenSHA256, glance.Queued, ""},
-		"of an active one":  {99, 4, "", glance.Active, ""},
-		"is not asked more": {4, 6, "", glance.Active, ""},
+		"comes back":             {unavailable, 3, tenSHA256, glance.Active, "sha256", tenMD5, ""},
+		"stays away":             {unavailable, 4, tenSHA256, glance.Queued, "", "", "Hash calculation failed for image"},
+		"breaks off":             {half, 4, tenSHA256, glance.Queued, "", "", "Hash calculation failed for image"},
+		"stays away, active":     {unavailable, 4, "", glance.Active, "", "", "Hash calculation failed for image"},
+		"breaks off, active":     {half, 4, "", glance.Active, "sha512", "", ""},
+		"comes together, active": {half, 3, "", glance.Active, "sha512", tenMD5, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			failures := tc.failures
+			asked := 0
 			s := newSite(t)
 			svc, url := withWeb(t, s, service.DefaultConfig(), func(w http.ResponseWriter, r *http.Request) {
-				if r.Method == http.MethodGet && failures > 0 {
-					failures--
-					w.WriteHeader(http.StatusServiceUnavailable)
-					return
+				if r.Method == http.MethodGet {
+					if asked++; asked <= tc.failures {
+						tc.fail(w)
+						return
+					}
 				}
 				ten(w, r)
 			})
-			img := queued(t, svc, "raw")
-			n := service.NewLocation{URL: url, Validation: map[string]string{}}
+			n := service.NewLocation{URL: url}
 			if tc.value != "" {
-				n.Validation = map[string]string{"os_hash_algo": "sha256", "os_hash_value": tc.value}
+				n.Validation = expect(tc.value)
 			}
-			if err := svc.AddLocation(caller(t), img.ID, n); err != nil {
-				t.Fatal(err)
-			}
-			for range tc.rounds {
-				round(t, svc)
-			}
-			if got := status(t, svc, img.ID); got.Status != tc.status || got.Checksum != tc.sum {
-				t.Errorf("got %+v", got)
+			got, task := addLocation(t, svc, queued(t, svc, "raw"), n)
+			if got.Status != tc.status || got.HashAlgo != tc.algo || got.Checksum != tc.sum || (got.HashValue == "") != (tc.sum == "") ||
+				!strings.HasPrefix(task.Message, tc.message) || tc.message == "" && task.Message != "" || asked > 4 {
+				t.Errorf("got %+v, %+v, asked %d times", got, task, asked)
 			}
 		})
+	}
+}
+
+// TestAddLocationTooLate: an image that got its bytes otherwise meanwhile keeps them.
+func TestAddLocationTooLate(t *testing.T) {
+	s := newSite(t)
+	svc, url := withWeb(t, s, service.DefaultConfig(), ten)
+	img := queued(t, svc, "raw")
+	if err := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: url, Validation: expect(tenSHA256)}); err != nil {
+		t.Fatal(err)
+	}
+	again := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: url})
+	wantFault(t, again, http.StatusConflict, "Image has active task")
+	if err := upload(t, svc, img.ID, strings.NewReader("bytes")); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, svc.Locate(t.Context(), img.ID), http.StatusConflict, "It's not allowed to add locations if image status is active.")
+	if got := status(t, svc, img.ID); stores(got) != "files" || readBack(t, svc, got) != "bytes" || got.HashAlgo != "sha512" || len(got.HashValue) != 128 {
+		t.Errorf("got %+v", got)
+	}
+}
+
+// TestDeleteWhileHashed: it does not go on to the end of a large image.
+func TestDeleteWhileHashed(t *testing.T) {
+	s := newSite(t)
+	began := make(chan struct{})
+	svc, url := withWeb(t, s, service.DefaultConfig(), func(w http.ResponseWriter, r *http.Request) {
+		if w.Header().Set("Content-Length", "10"); r.Method == http.MethodGet {
+			w.(http.Flusher).Flush()
+			close(began)
+			<-r.Context().Done()
+		}
+	})
+	img := queued(t, svc, "raw")
+	if err := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: url}); err != nil {
+		t.Fatal(err)
+	}
+	deleted := make(chan error, 1)
+	go func() { <-began; deleted <- svc.DeleteImage(caller(t), img.ID) }()
+	if err := svc.Locate(t.Context(), img.ID); err == nil {
+		t.Error("it ended well")
+	}
+	tasks, err := svc.ImageTasks(t.Context(), img)
+	if derr := <-deleted; derr != nil || err != nil || tasks[0].Status != glance.TaskFailure || tasks[0].Message != "Image has been deleted, aborting import." {
+		t.Errorf("deleted: %v; tasks %+v, %v", derr, tasks, err)
 	}
 }
 
@@ -340,17 +408,28 @@ func TestOwnLocation(t *testing.T) {
 		t.Fatal(err)
 	}
 	img := queued(t, svc, "raw")
-	absent := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: "rbd://fsid/images/" + img.ID + "/snap"})
-	wantFault(t, absent, http.StatusBadRequest, "Invalid location")
+	its := "rbd://fsid/images/" + img.ID + "/snap"
+	add := func(url string, validation map[string]string) (glance.Image, string) {
+		s.clock.advance(time.Second) // the newest task is the last
+		img, task := addLocation(t, svc, img, service.NewLocation{URL: url, Validation: validation})
+		return img, task.Message
+	}
+	if got, why := add(its, nil); got.Status != glance.Queued || why != "Invalid location" {
+		t.Errorf("nothing is there: %+v, %s", got, why)
+	}
 	if err := os.WriteFile(filepath.Join(s.dir, img.ID), []byte("snapshot"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	wantFault(t, svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: "rbd://fsid/images/other/snap"}), 400, "Invalid location")
-	if err := svc.AddLocation(caller(t), img.ID, service.NewLocation{URL: "rbd://fsid/images/" + img.ID + "/snap"}); err != nil {
+	if got, why := add("rbd://fsid/images/other/snap", nil); got.Status != glance.Queued || why != "Invalid location" || len(s.left(t)) != 1 {
+		t.Errorf("another's: %+v, %s; left %v", got, why, s.left(t))
+	}
+	if got, why := add(its, expect(tenSHA256)); got.Status != glance.Queued || !strings.Contains(why, "not matched") || len(s.left(t)) != 0 {
+		t.Errorf("other bytes: %+v, %s; left %v", got, why, s.left(t))
+	}
+	if err := os.WriteFile(filepath.Join(s.dir, img.ID), []byte("snapshot"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	round(t, svc)
-	if got := status(t, svc, img.ID); got.Status != glance.Active || got.Size != 8 || readBack(t, svc, got) != "snapshot" || got.HashValue == "" {
+	if got, _ := add(its, nil); got.Status != glance.Active || got.Size != 8 || readBack(t, svc, got) != "snapshot" || got.HashValue == "" {
 		t.Errorf("got %+v", got)
 	}
 	if err := svc.DeleteImage(caller(t), img.ID); err != nil || len(s.left(t)) != 0 {
@@ -501,9 +580,11 @@ func TestLocationQuotas(t *testing.T) {
 		}
 	}
 	wantFault(t, add(img.ID, "?3"), http.StatusRequestEntityTooLarge, "number of allowed image locations. Attempted: 3, Maximum: 2")
-	if err := svc.AddLocation(caller(t), queued(t, svc, "raw").ID, service.NewLocation{URL: url}); err != nil {
-		t.Error(err)
+	if got, task := addLocation(t, svc, queued(t, svc, "raw"), service.NewLocation{URL: url}); got.Status != glance.Active {
+		t.Errorf("got %+v, %+v", got, task)
 	}
-	err := svc.AddLocation(caller(t), queued(t, svc, "raw").ID, service.NewLocation{URL: url})
-	wantFault(t, err, http.StatusRequestEntityTooLarge, "The size of the data 10 will exceed the limit. 5 bytes remaining.")
+	got, task := addLocation(t, svc, queued(t, svc, "raw"), service.NewLocation{URL: url})
+	if got.Status != glance.Queued || !strings.Contains(task.Message, "The size of the data 10 will exceed the limit. 5 bytes remaining.") {
+		t.Errorf("got %+v, %+v", got, task)
+	}
 }

@@ -51,7 +51,6 @@ type Service struct {
 	quota    int64 // bytes of a project's images; 0 is unlimited
 
 	cache       *Cache
-	hashWanted  chan struct{}
 	cacheWanted chan struct{}
 
 	keys      keymanager.KeyManager
@@ -62,6 +61,8 @@ type Service struct {
 	region    *http.Client // to what the catalogue names
 	flows     *flow.Engine
 	imports   flow.Starter[imageImport]
+	locating  flow.Starter[locationImport]
+	hashPause time.Duration // between two tries of a location
 	progress  progress
 
 	mu     sync.Mutex
@@ -85,7 +86,7 @@ func New(d Deps) (*Service, error) {
 		d.Clock = clock.System
 	}
 	s := &Service{store: d.Store, backends: d.Backends, worker: d.Worker, clock: d.Clock, events: d.Events, config: d.Config, quota: quota,
-		live: map[string]bool{}, cache: d.Cache, hashWanted: make(chan struct{}, 1), cacheWanted: make(chan struct{}, 1),
+		live: map[string]bool{}, cache: d.Cache, hashPause: hashPause, cacheWanted: make(chan struct{}, 1),
 		keys: d.Keys, identity: d.Identity, region: d.Regions, tokens: map[string]string{}}
 	if s.config.UseKeystoneLimits {
 		s.quota = 0
@@ -107,7 +108,7 @@ func (s *Service) Loops() []loop.Loop {
 	loops := []loop.Loop{
 		{Name: "image_uploads", Every: 10 * time.Second, Run: s.healUploads},
 		{Name: "image_blobs", Every: 5 * time.Minute, Run: s.tidyBlobs},
-		{Name: "image_hashes", Every: 10 * time.Second, Wake: s.hashWanted, Run: s.hashImages},
+		{Name: "image_hashes", Every: time.Minute, Run: s.adoptHashes},
 		{Name: "image_scrubber", Every: time.Duration(s.config.WakeupTime) * time.Second, Run: s.scrub},
 		{Name: "image_staging", Every: 5 * time.Minute, Run: s.tidyStaging},
 		{Name: "tasks", Every: time.Hour, Run: s.expireTasks},

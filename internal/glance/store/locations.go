@@ -74,63 +74,13 @@ func (s *Store) RestoreImage(ctx context.Context, id string, now time.Time) erro
 	})
 }
 
-// BeginLocated gives a queued image that fn changed its first location, and
-// has its bytes hashed if h is not nil.
-func (s *Store) BeginLocated(ctx context.Context, id string, h *glance.Hashing, now time.Time, fn func(*glance.Image) error) (glance.Image, error) {
-	return s.updateImage(ctx, glance.Visible{All: true}, id, now, fn, func(ctx context.Context, tx *db.Tx) error {
-		if h == nil {
-			return nil
-		}
-		return hashings.Insert(ctx, tx, *h)
-	})
-}
-
-// Hashings lists the images whose bytes are to be hashed.
+// Hashings lists what processes of older versions left to be hashed.
 func (s *Store) Hashings(ctx context.Context) ([]glance.Hashing, error) {
 	return db.All(ctx, s.db, hashings.Select("").OrderBy("image_id"))
 }
 
-// BeginHash gives up the image, so that nobody else hashes it;
-// glance.ErrUploadLost if somebody does, or need not any more.
-func (s *Store) BeginHash(ctx context.Context, up glance.Upload) (img glance.Image, err error) {
-	err = s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
-		wanted, err := db.Count(ctx, tx, hashings.Select("image_id = ?", up.ImageID))
-		if err != nil {
-			return err
-		}
-		held, err := db.Count(ctx, tx, uploads.Select("image_id = ?", up.ImageID))
-		if err != nil {
-			return err
-		}
-		if wanted == 0 || held > 0 {
-			return glance.ErrUploadLost
-		}
-		if img, err = one(ctx, tx, glance.Visible{All: true}, images.Select("deleted_at IS NULL").Where("id = ?", up.ImageID)); err != nil {
-			return err
-		}
-		return uploads.Insert(ctx, tx, up)
-	})
-	return img, err
-}
-
-// FinishHash has fn change the image by what was found out.
-func (s *Store) FinishHash(ctx context.Context, up glance.Upload, now time.Time, fn func(*glance.Image) error) (glance.Image, error) {
-	return s.updateImage(ctx, glance.Visible{All: true}, up.ImageID, now, fn, func(ctx context.Context, tx *db.Tx) error {
-		if err := drop(ctx, tx, up); err != nil {
-			return err
-		}
-		_, err := db.Exec(ctx, tx, "DELETE FROM image_hashes WHERE image_id = ?", up.ImageID)
-		return err
-	})
-}
-
-// RetryHash leaves the hashing for another round.
-func (s *Store) RetryHash(ctx context.Context, up glance.Upload) error {
-	return s.change(ctx, up.ImageID, func(ctx context.Context, tx *db.Tx) error {
-		if err := drop(ctx, tx, up); err != nil {
-			return err
-		}
-		_, err := db.Exec(ctx, tx, "UPDATE image_hashes SET tries = tries + 1 WHERE image_id = ?", up.ImageID)
-		return err
-	})
+// TakeHashing forgets that the image is to be hashed; false if it need not be any more.
+func (i *Import) TakeHashing(ctx context.Context) (bool, error) {
+	n, err := db.Exec(ctx, i.Tx, "DELETE FROM image_hashes WHERE image_id = ?", i.Image.ID)
+	return n > 0, err
 }
