@@ -39,6 +39,11 @@ func filtered(q *db.Query[glance.Image], who glance.Visible, f glance.Filter) *d
 // has led to more, going through all images in their order finds a page sooner.
 const few = 1000
 
+// valued are the rows of a property that have a value. Processes of a version
+// that knows no value_start write none. Each side of the OR is a search of the
+// index by both of its columns, also to SQLite, which otherwise takes the name's.
+const valued = `image_properties WHERE (name = ? AND value_start = ? OR name = ? AND value_start IS NULL) AND value = ?`
+
 // detailed adds to q the tags and properties that f asks for.
 func (s *Store) detailed(ctx context.Context, q *db.Query[glance.Image], f glance.Filter) error {
 	add := func(rows string, args ...any) error {
@@ -60,7 +65,7 @@ func (s *Store) detailed(ctx context.Context, q *db.Query[glance.Image], f glanc
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.Properties)) {
 		value := f.Properties[name]
-		if err := add("image_properties WHERE name = ? AND value_start = ? AND value = ?", name, startOf(value), value); err != nil {
+		if err := add(valued, name, startOf(value), name, value); err != nil {
 			return err
 		}
 	}

@@ -128,3 +128,26 @@ func TestFilters(t *testing.T) {
 		}
 	})
 }
+
+// TestFilterWithoutStart finds what a process wrote that knows no value_start,
+// and nothing else that has none.
+func TestFilterWithoutStart(t *testing.T) {
+	each(t, func(t *testing.T, s *store.Store) {
+		crowd(t, s, 20)
+		null := image(2000, "p")
+		null.Properties["kind"] = nil
+		insert(t, s, null)
+		for _, id := range []string{image(7, "p").ID, image(8, "p").ID} {
+			if _, err := db.Exec(t.Context(), s.DB(), "UPDATE image_properties SET value_start = NULL WHERE image_id = ?", id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for value, want := range map[string][]string{"k7": {"image07"}, "k8": {"image08"}, "k9": {"image09"}, "k": nil, "": nil} {
+			f := glance.Filter{MemberStatus: "accepted", Properties: map[string]string{"kind": value, "os_type": "linux"}}
+			got, err := s.Images(t.Context(), as("p"), f, db.Page{Limit: 10, Sort: newest})
+			if err != nil || !slices.Equal(names(got), want) {
+				t.Errorf("%q: got %v, %v", value, names(got), err)
+			}
+		}
+	})
+}
