@@ -48,6 +48,9 @@ func (w namedWriter) Write(p []byte) (int, error) {
 // Commit implements blob.Writer.
 func (w namedWriter) Commit() error { return w.of.named(w.Writer.Commit()) }
 
+// Abort implements blob.Writer.
+func (w namedWriter) Abort() error { return w.of.named(w.Writer.Abort()) }
+
 // Info describes the store to operators.
 func (b Backend) Info() blob.Info {
 	if b.Blobs != nil {
