@@ -33,7 +33,7 @@ func networks(texts ...string) []netip.Prefix {
 func parseNetworks(texts []string) (out []netip.Prefix, err error) {
 	for _, text := range texts {
 		p, perr := netip.ParsePrefix(text)
-		if perr != nil {
+		if perr != nil || p.Addr().Is4In6() { // addresses are compared as IPv4 then
 			err = errors.Join(err, fmt.Errorf("%q is no network: want one such as 10.0.0.0/8", text))
 		}
 		out = append(out, p)

@@ -20,6 +20,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -53,15 +54,56 @@ type Config struct {
 // Everywhere is AllowedNetworks for URLs that an operator wrote.
 var Everywhere = []string{"0.0.0.0/0", "::/0"}
 
-// Check reports every mistake.
+// Check reports every mistake, among them what no URL can be like.
 func (c *Config) Check() error {
 	_, err := parseNetworks(c.AllowedNetworks)
+	errs := []error{err}
 	for _, p := range append(slices.Clone(c.AllowedPorts), c.DisallowedPorts...) {
 		if p < 1 || p > 65535 {
-			err = errors.Join(err, fmt.Errorf("%d is no port", p))
+			errs = append(errs, fmt.Errorf("%d is no port", p))
 		}
 	}
-	return err
+	for _, h := range append(slices.Clone(c.AllowedHosts), c.DisallowedHosts...) {
+		if !isHost(h) {
+			errs = append(errs, fmt.Errorf("%q is no host: want one name or address, as images.example.org; there are no wildcards", h))
+		}
+	}
+	for _, s := range append(slices.Clone(c.AllowedSchemes), c.DisallowedSchemes...) {
+		if !schemeForm.MatchString(s) {
+			errs = append(errs, fmt.Errorf("%q is no scheme: want one such as https", s))
+		}
+	}
+	for _, s := range c.AllowedSchemes {
+		if schemeForm.MatchString(s) && !slices.Contains(schemes, strings.ToLower(s)) {
+			errs = append(errs, fmt.Errorf("%q cannot be fetched: want some of %s", s, strings.Join(schemes, ", ")))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// schemes are those that are fetched.
+var schemes = []string{"http", "https"}
+
+var (
+	schemeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
+	notInHosts = regexp.MustCompile(`[\x00-\x20"#%*,/:<>?@\[\\\]^\x60{|}\x7f]`)
+	numbers    = regexp.MustCompile(`^[0-9.]*$`) // which resolvers may take for an address
+)
+
+// isHost reports whether a URL may have that host.
+func isHost(h string) bool {
+	if _, err := netip.ParseAddr(h); err == nil {
+		return true
+	}
+	return !notInHosts.MatchString(h) && !numbers.MatchString(h)
+}
+
+// hostOf is the one spelling of a host.
+func hostOf(h string) string {
+	if a, err := netip.ParseAddr(h); err == nil {
+		return a.String()
+	}
+	return strings.TrimSuffix(strings.ToLower(h), ".")
 }
 
 // Refused is a URL or an address that may not be fetched from.
@@ -101,7 +143,7 @@ func (c *Config) Passes(rawURL string) bool {
 }
 
 func (c *Config) check(u *url.URL) error {
-	scheme, host, port := strings.ToLower(u.Scheme), strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), u.Port()
+	scheme, host, port := strings.ToLower(u.Scheme), hostOf(u.Hostname()), u.Port()
 	number := 0
 	if port != "" {
 		if _, err := fmt.Sscanf(port, "%d", &number); err != nil || number < 1 || number > 65535 {
@@ -109,21 +151,23 @@ func (c *Config) check(u *url.URL) error {
 		}
 	}
 	switch {
-	case scheme == "" || !passes(scheme, c.AllowedSchemes, c.DisallowedSchemes):
+	case scheme == "" || !passes(scheme, c.AllowedSchemes, c.DisallowedSchemes, strings.ToLower):
 		return &Refused{u.Redacted(), fmt.Sprintf("the scheme %q is not allowed", scheme)}
-	case host == "" || !passes(host, c.AllowedHosts, c.DisallowedHosts):
+	case host == "" || !passes(host, c.AllowedHosts, c.DisallowedHosts, hostOf):
 		return &Refused{u.Redacted(), fmt.Sprintf("the host %q is not allowed", host)}
-	case number > 0 && !passes(number, c.AllowedPorts, c.DisallowedPorts):
+	case number > 0 && !passes(number, c.AllowedPorts, c.DisallowedPorts, func(p int) int { return p }):
 		return &Refused{u.Redacted(), fmt.Sprintf("the port %d is not allowed", number)}
 	}
 	return nil
 }
 
-func passes[T comparable](v T, allowed, disallowed []T) bool {
+// passes compares with each of a list in its one spelling.
+func passes[T comparable](v T, allowed, disallowed []T, spelled func(T) T) bool {
+	is := func(of T) bool { return spelled(of) == v }
 	if len(allowed) > 0 {
-		return slices.Contains(allowed, v)
+		return slices.ContainsFunc(allowed, is)
 	}
-	return !slices.Contains(disallowed, v)
+	return !slices.ContainsFunc(disallowed, is)
 }
 
 // redirect lets the next hop's RoundTrip check its URL.

@@ -142,6 +142,45 @@ func TestFilters(t *testing.T) {
 	}
 }
 
+// TestNeverMatches: what no URL can be like is a mistake and told as one.
+func TestNeverMatches(t *testing.T) {
+	for want, c := range map[string]Config{
+		`"*.example.org" is no host`:          {AllowedHosts: []string{"images.example.org", "*.example.org"}},
+		`"http://images.example.org" is no`:   {AllowedHosts: []string{"http://images.example.org"}},
+		`"images.example.org:80" is no host`:  {DisallowedHosts: []string{"images.example.org:80"}},
+		`"10.0.0.0/8" is no host`:             {DisallowedHosts: []string{"10.0.0.0/8"}},
+		`"[2001:db8::1]" is no host`:          {DisallowedHosts: []string{"[2001:db8::1]"}},
+		`"" is no host`:                       {DisallowedHosts: []string{""}},
+		`"127.1" is no host`:                  {DisallowedHosts: []string{"127.1"}},
+		`"gopher" cannot be fetched`:          {AllowedSchemes: []string{"http", "gopher"}},
+		`"http://" is no scheme`:              {DisallowedSchemes: []string{"http://"}},
+		`"http*" is no scheme`:                {AllowedSchemes: []string{"http*"}},
+		`"::ffff:10.0.0.0/104" is no network`: {AllowedNetworks: []string{"::ffff:10.0.0.0/104"}},
+	} {
+		if err := c.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: got %v, want %s", c, err, want)
+		}
+	}
+	for _, tc := range []struct {
+		config Config
+		url    string
+	}{
+		{Config{AllowedHosts: []string{"Images.Example.org."}}, "http://images.example.org/"},
+		{Config{AllowedHosts: []string{"2001:DB8:0::1"}}, "http://[2001:db8::1]/"},
+		{Config{AllowedHosts: []string{"2001:db8::1"}}, "http://[2001:0db8:0:0::0001]/"},
+		{Config{AllowedHosts: []string{"192.0.2.1", "a_b", "xn--bcher-kva.example"}}, "http://a_b/"},
+		{Config{AllowedSchemes: []string{"HTTPS"}, DisallowedSchemes: []string{"file", "gopher"}}, "https://a/"},
+	} {
+		if err := tc.config.Check(); err != nil || !tc.config.Passes(tc.url) {
+			t.Errorf("%+v, %s: %v, or it does not pass", tc.config, tc.url, err)
+		}
+		tc.config.DisallowedHosts, tc.config.AllowedHosts = tc.config.AllowedHosts, nil
+		if len(tc.config.DisallowedHosts) > 0 && tc.config.Passes(tc.url) {
+			t.Errorf("%+v, %s: it passes", tc.config, tc.url)
+		}
+	}
+}
+
 // TestRedirects: each hop passes the filters and has an allowed address.
 func TestRedirects(t *testing.T) {
 	var inside atomic.Int32
