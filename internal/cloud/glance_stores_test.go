@@ -68,6 +68,7 @@ func TestGlanceStoresRefused(t *testing.T) {
 		"enabled_backends: [a:file], backends: {a: {s3_store_host: x}}": "a is a store of the type file and has options of s3",
 		"scrub_time: -1, enabled_backends: [a:tape]":                    "scrub_time",
 		"worker_self_reference_url: 10.0.0.1:9292":                      `"10.0.0.1:9292" is no URL such as http://`,
+		"import_filtering_opts: {allowed_schemes: [ftp, gopher]}":       `import_filtering_opts: "gopher" cannot be fetched: want some of http, https, ftp`,
 		"import_filtering_opts: {disallowed_hosts: ['*.example.org']}":  `import_filtering_opts: "*.example.org" is no host`,
 		"filesystem_store_datadir: /x":                                  `there is no option "filesystem_store_datadir" here`,
 	} {

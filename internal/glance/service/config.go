@@ -91,7 +91,7 @@ func DefaultConfig() Config {
 		ClientSocketTimeout: 900, DoSecureHash: true, HTTPRetries: 3, WakeupTime: 300,
 		ImageCacheMaxSize: 10 << 30, ImageCacheStallTime: 86400, CachePrefetcherInterval: 300,
 		EnabledImportMethods: []string{GlanceDirect, WebDownload, CopyImage},
-		ImportFiltering:      httpclient.Config{AllowedSchemes: []string{"http", "https"}, AllowedPorts: []int{80, 443}},
+		ImportFiltering:      httpclient.Config{AllowedSchemes: []string{"http", "https"}, AllowedPorts: []int{80, 443}, FTP: true},
 		ImageConversion:      ImageConversion{OutputFormat: "raw"}, InjectMetadata: InjectMetadata{IgnoreUserRoles: []string{"admin"}},
 		GlanceDownload: DownloadProperties{ExtraProperties: []string{"hw_", "trait:", "os_distro", "os_secure_boot", "os_type"}},
 		TaskTimeToLive: 48, WSGI: WSGI{TaskPoolThreads: 16}, PropertyProtectionRuleFormat: protection.Roles}

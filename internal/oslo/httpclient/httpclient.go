@@ -47,6 +47,7 @@ type Config struct {
 	IdleTimeout  time.Duration `yaml:"idle_timeout"`  // between two pieces of an answer, and for its beginning; 1 min
 	MaxRedirects int           `yaml:"max_redirects"` // 10; negative: none
 
+	FTP      bool           `yaml:"-"` // fetches ftp URLs too
 	Resolver Resolver       `yaml:"-"` // nil: the system's
 	RootCAs  *x509.CertPool `yaml:"-"` // nil: the system's
 }
@@ -74,15 +75,20 @@ func (c *Config) Check() error {
 		}
 	}
 	for _, s := range c.AllowedSchemes {
-		if schemeForm.MatchString(s) && !slices.Contains(schemes, strings.ToLower(s)) {
-			errs = append(errs, fmt.Errorf("%q cannot be fetched: want some of %s", s, strings.Join(schemes, ", ")))
+		if schemeForm.MatchString(s) && !slices.Contains(c.schemes(), strings.ToLower(s)) {
+			errs = append(errs, fmt.Errorf("%q cannot be fetched: want some of %s", s, strings.Join(c.schemes(), ", ")))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 // schemes are those that are fetched.
-var schemes = []string{"http", "https"}
+func (c *Config) schemes() []string {
+	if c.FTP {
+		return []string{"http", "https", "ftp"}
+	}
+	return []string{"http", "https"}
+}
 
 var (
 	schemeForm = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*$`)
@@ -151,7 +157,7 @@ func (c *Config) check(u *url.URL) error {
 		}
 	}
 	switch {
-	case scheme == "" || !passes(scheme, c.AllowedSchemes, c.DisallowedSchemes, strings.ToLower):
+	case !slices.Contains(c.schemes(), scheme) || !passes(scheme, c.AllowedSchemes, c.DisallowedSchemes, strings.ToLower):
 		return &Refused{u.Redacted(), fmt.Sprintf("the scheme %q is not allowed", scheme)}
 	case host == "" || !passes(host, c.AllowedHosts, c.DisallowedHosts, hostOf):
 		return &Refused{u.Redacted(), fmt.Sprintf("the host %q is not allowed", host)}
@@ -195,13 +201,27 @@ func (t *checked) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(r.Context())
-	res, err := t.inner.RoundTrip(r.WithContext(ctx))
+	res, err := t.fetch(r.WithContext(ctx), cancel)
 	if err != nil {
 		cancel(nil)
 		return nil, err
 	}
 	res.Body = newIdleBody(ctx, res.Body, t.config.IdleTimeout, cancel)
 	return res, nil
+}
+
+// fetch is RoundTrip of a hop that was checked.
+func (t *checked) fetch(r *http.Request, cancel context.CancelCauseFunc) (*http.Response, error) {
+	if r.URL.Scheme != "ftp" {
+		return t.inner.RoundTrip(r)
+	}
+	timer := time.AfterFunc(t.config.IdleTimeout, func() { cancel(ErrIdle) })
+	defer timer.Stop()
+	res, err := getFTP(r, t.inner.DialContext)
+	if cause := context.Cause(r.Context()); err != nil && cause != nil {
+		err = cause
+	}
+	return res, err
 }
 
 // CloseIdleConnections implements what http.Client asks for.

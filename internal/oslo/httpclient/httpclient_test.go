@@ -153,6 +153,7 @@ func TestNeverMatches(t *testing.T) {
 		`"" is no host`:                       {DisallowedHosts: []string{""}},
 		`"127.1" is no host`:                  {DisallowedHosts: []string{"127.1"}},
 		`"gopher" cannot be fetched`:          {AllowedSchemes: []string{"http", "gopher"}},
+		`"ftp" cannot be fetched`:             {AllowedSchemes: []string{"ftp"}},
 		`"http://" is no scheme`:              {DisallowedSchemes: []string{"http://"}},
 		`"http*" is no scheme`:                {AllowedSchemes: []string{"http*"}},
 		`"::ffff:10.0.0.0/104" is no network`: {AllowedNetworks: []string{"::ffff:10.0.0.0/104"}},
