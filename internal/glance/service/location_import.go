@@ -170,10 +170,10 @@ func (s *Service) removeLocated(ctx context.Context, st *locationImport) error {
 	if st.Location == "" {
 		return nil
 	}
-	queued := false
+	var now glance.Image
 	err := s.store.Import(ctx, st.ImageID, s.clock.Now(), func(ctx context.Context, tx *store.Import) error {
 		img := &tx.Image
-		if img.DeletedAt != nil {
+		if now = *img; img.DeletedAt != nil {
 			return flow.Guard(ctx, tx.Tx)
 		}
 		if img.Status == glance.Importing {
@@ -183,14 +183,18 @@ func (s *Service) removeLocated(ctx context.Context, st *locationImport) error {
 		if img.HashValue == "" {
 			img.HashAlgo = ""
 		}
-		queued = img.Status == glance.Queued
 		if err := tx.Save(ctx); err != nil {
 			return err
 		}
+		now = *img
 		return flow.Guard(ctx, tx.Tx)
 	})
-	if err != nil || !queued {
+	if err != nil || now.DeletedAt != nil {
 		return err
+	}
+	s.notify(ctx, "image.update", now)
+	if now.Status != glance.Queued {
+		return nil
 	}
 	return s.emptied(ctx, st.ImageID, st.Store)
 }
