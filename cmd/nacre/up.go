@@ -19,6 +19,7 @@ import (
 	"nacre/internal/cloud"
 	"nacre/internal/oslo/auth"
 	"nacre/internal/oslo/config"
+	"nacre/internal/oslo/db"
 	"nacre/internal/oslo/loop"
 	"nacre/internal/oslo/telemetry"
 )
@@ -149,7 +150,7 @@ func collectLater() (collect func()) {
 func serve(ctx context.Context, c *cloud.Cloud) error {
 	ctx, cancel := context.WithCancel(ctx)
 	var memory sync.WaitGroup
-	memory.Go(func() { loop.Run(ctx, loop.Loop{Name: "memory", Every: time.Minute, Run: telemetry.TrimMemory}) })
+	memory.Go(func() { loop.Run(ctx, loop.Loop{Name: "memory", Every: time.Minute, Run: trimMemory}) })
 	defer memory.Wait()
 	defer cancel()
 	select {
@@ -159,6 +160,10 @@ func serve(ctx context.Context, c *cloud.Cloud) error {
 	case err := <-c.Failed():
 		return err
 	}
+}
+
+func trimMemory(ctx context.Context) error {
+	return errors.Join(db.TrimMemory(ctx), telemetry.TrimMemory(ctx))
 }
 
 func tell(problems []cloud.Problem) error {
