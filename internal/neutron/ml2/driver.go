@@ -19,6 +19,7 @@ type Driver interface {
 	Apply(ctx context.Context, want rpcapi.HostState, full bool) (Status, error)
 	// Watch tells changed, within milliseconds, of every port that came up or
 	// went down, until ctx ends. Ports that Apply brings up are told here too.
+	// changed is called once at a time, in order, and calls nothing of the driver.
 	Watch(ctx context.Context, changed func(rpcapi.PortStatus)) error
 	// Agents are the roles that the driver plays on this host.
 	Agents() []rpcapi.Agent

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strings"
@@ -24,6 +25,7 @@ type taps struct {
 	mu      sync.Mutex
 	wanted  map[string]*tap // by interface name
 	present map[string]link // every interface named like a tap
+	heard   map[string]bool // those that the kernel told of since a round asked for the links, nil when none asked
 	changed func(rpcapi.PortStatus)
 }
 
@@ -100,14 +102,16 @@ func (t *taps) see(l netlink.Link, gone bool) {
 		return
 	}
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	if gone {
 		delete(t.present, name)
 	} else {
 		t.present[name] = asLink(l, t.present[name])
 	}
-	news := t.judge(name)
-	t.mu.Unlock()
-	t.tell(news)
+	if t.heard != nil {
+		t.heard[name] = true
+	}
+	t.judge(name)
 }
 
 func asLink(l netlink.Link, was link) link {
@@ -121,8 +125,9 @@ func asLink(l netlink.Link, was link) link {
 	return now
 }
 
-// judge works out the status of one tap's port and gives it if it is news.
-func (t *taps) judge(names ...string) (news []rpcapi.PortStatus) {
+// judge works out the status of taps' ports and tells those that are news, under
+// the lock: the status told last is the last one.
+func (t *taps) judge(names ...string) {
 	for _, name := range names {
 		w, l := t.wanted[name], t.present[name]
 		if w == nil {
@@ -137,19 +142,9 @@ func (t *taps) judge(names ...string) (news []rpcapi.PortStatus) {
 		}
 		if status != w.status {
 			w.status = status
-			news = append(news, rpcapi.PortStatus{ID: w.port, Status: status, Error: w.fault})
-		}
-	}
-	return news
-}
-
-func (t *taps) tell(news []rpcapi.PortStatus) {
-	t.mu.Lock()
-	changed := t.changed
-	t.mu.Unlock()
-	for _, n := range news {
-		if changed != nil {
-			changed(n)
+			if t.changed != nil {
+				t.changed(rpcapi.PortStatus{ID: w.port, Status: status, Error: w.fault})
+			}
 		}
 	}
 }
@@ -169,6 +164,7 @@ func (t *taps) statuses() []rpcapi.PortStatus {
 // applyPorts puts taps that lie about onto their bridges and says which ports
 // are up.
 func (r *round) applyPorts() {
+	r.taps.begin()
 	if err := r.readLinks(); err != nil {
 		r.failed("host", "links", err)
 		return
@@ -239,16 +235,25 @@ func (t *taps) stray(name string) bool {
 	return ok && l.master == 0 && !l.since.IsZero() && time.Since(l.since) > stray
 }
 
-// want replaces the wanted taps and takes stock of the present ones.
+// begin says that the links are about to be read for want.
+func (t *taps) begin() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard = map[string]bool{}
+}
+
+// want replaces the wanted taps and takes stock of the present ones. Of a tap
+// that the kernel told of after the links were asked for, links may know less.
 func (t *taps) want(wanted map[string]*tap, links map[string]netlink.Link) {
 	t.mu.Lock()
-	present := map[string]link{}
+	defer t.mu.Unlock()
+	maps.DeleteFunc(t.present, func(name string, _ link) bool { return links[name] == nil && !t.heard[name] })
 	for name, l := range links {
-		if strings.HasPrefix(name, "tap") {
-			present[name] = asLink(l, t.present[name])
+		if strings.HasPrefix(name, "tap") && !t.heard[name] {
+			t.present[name] = asLink(l, t.present[name])
 		}
 	}
-	t.present = present
+	t.heard = nil
 	var names []string
 	for name, w := range wanted {
 		if was := t.wanted[name]; was != nil {
@@ -257,9 +262,7 @@ func (t *taps) want(wanted map[string]*tap, links map[string]netlink.Link) {
 		names = append(names, name)
 	}
 	t.wanted = wanted
-	news := t.judge(names...)
-	t.mu.Unlock()
-	t.tell(news)
+	t.judge(names...)
 }
 
 var _ ml2.Driver = (*Driver)(nil)
