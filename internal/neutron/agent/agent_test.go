@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -85,7 +86,7 @@ func (s *server) set(change func(*rpcapi.HostState)) {
 // wait waits for a report that ok likes.
 func (s *server) wait(t *testing.T, what string, ok func(rpcapi.Report) bool) rpcapi.Report {
 	t.Helper()
-	timeout := time.After(10 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		s.mu.Lock()
 		i := slices.IndexFunc(s.reports, ok)
@@ -357,7 +358,7 @@ func ip(t *testing.T, args string) {
 // ask gets metadata from within a guest, forging a header.
 func ask(t *testing.T, guest string) string {
 	t.Helper()
-	for begin := time.Now(); time.Since(begin) < 5*time.Second; time.Sleep(50 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(50 * time.Millisecond) {
 		conn, err := dialFrom(guest, "169.254.169.254:80")
 		if err != nil {
 			continue
@@ -368,9 +369,11 @@ func ask(t *testing.T, guest string) string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		body := make([]byte, 200)
-		n, _ := res.Body.Read(body)
-		return string(body[:n])
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(body)
 	}
 	return "nothing"
 }

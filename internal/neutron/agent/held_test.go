@@ -261,7 +261,7 @@ func TestSetsAreTold(t *testing.T) {
 			r.step(t)
 		}
 		for _, h := range r.hosts {
-			deadline := time.Now().Add(10 * time.Second)
+			deadline := time.Now().Add(time.Minute)
 			for {
 				if err := r.agents[h].ask(r.ctx, false, false); err != nil {
 					t.Fatal(err)

@@ -1,7 +1,9 @@
 package linux
 
 import (
+	"bytes"
 	"encoding/binary"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -18,6 +20,9 @@ type lease struct {
 	options map[byte][]byte
 }
 
+// What a DHCP message is (option 53).
+const discover, offer, request, ack = 1, 2, 3, 5
+
 // dhcp asks for an address as a guest with that MAC does: DISCOVER, then
 // REQUEST. ok is false if nobody answers within wait.
 func dhcp(t *testing.T, ns netns.NsHandle, mac string, wait time.Duration) (l lease, ok bool) {
@@ -25,14 +30,11 @@ func dhcp(t *testing.T, ns netns.NsHandle, mac string, wait time.Duration) (l le
 	fd := udpInside(t, ns, 68)
 	defer unix.Close(fd)
 	hw, _ := net.ParseMAC(mac)
-	offer, ok := exchange(t, fd, dhcpMessage(hw, 1), wait)
-	if !ok || offer.options[53][0] != 2 {
-		return offer, false
+	if l, ok = exchange(t, fd, dhcpMessage(hw, discover), offer, wait); !ok {
+		return l, false
 	}
-	ip := offer.ip.As4()
-	request := dhcpMessage(hw, 3, append([]byte{50, 4}, ip[:]...), append([]byte{54, 4}, offer.options[54]...))
-	ack, ok := exchange(t, fd, request, wait)
-	return ack, ok && ack.options[53][0] == 5
+	ip := l.ip.As4()
+	return exchange(t, fd, dhcpMessage(hw, request, append([]byte{50, 4}, ip[:]...), append([]byte{54, 4}, l.options[54]...)), ack, wait)
 }
 
 // udpInside opens a broadcasting UDP socket on eth0 of a namespace.
@@ -53,16 +55,26 @@ func udpInside(t *testing.T, ns netns.NsHandle, port int) (fd int) {
 	return fd
 }
 
-func exchange(t *testing.T, fd int, message []byte, wait time.Duration) (l lease, ok bool) {
+// exchange sends a message until it is answered. What a slow server says twice,
+// or to others, is no answer.
+func exchange(t *testing.T, fd int, message []byte, answer byte, wait time.Duration) (l lease, ok bool) {
 	t.Helper()
 	unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 250_000})
 	for begin := time.Now(); time.Since(begin) < wait; { // an interface that came up just now may still drop
 		if err := unix.Sendto(fd, message, 0, &unix.SockaddrInet4{Port: 67, Addr: [4]byte{255, 255, 255, 255}}); err != nil {
 			t.Fatal(err)
 		}
-		buf := make([]byte, 2000)
-		if n, _, err := unix.Recvfrom(fd, buf, 0); err == nil && n > 240 {
-			return parseDHCP(buf[:n]), true
+		for buf := make([]byte, 2000); ; {
+			n, _, err := unix.Recvfrom(fd, buf, 0)
+			if err != nil {
+				break
+			}
+			if n < 240 || !bytes.Equal(buf[4:8], message[4:8]) || !bytes.Equal(buf[28:34], message[28:34]) {
+				continue
+			}
+			if l = parseDHCP(buf[:n]); bytes.Equal(l.options[53], []byte{answer}) {
+				return l, true
+			}
 		}
 	}
 	return lease{}, false
@@ -72,7 +84,7 @@ func exchange(t *testing.T, fd int, message []byte, wait time.Duration) (l lease
 func dhcpMessage(mac net.HardwareAddr, kind byte, options ...[]byte) []byte {
 	m := make([]byte, 236)
 	m[0], m[1], m[2] = 1, 1, 6
-	binary.BigEndian.PutUint32(m[4:], 0x12345678)
+	binary.BigEndian.PutUint32(m[4:], rand.Uint32())
 	m[10] = 0x80
 	copy(m[28:], mac)
 	m = append(m, 99, 130, 83, 99, 53, 1, kind, 55, 7, 1, 3, 6, 15, 26, 67, 121)

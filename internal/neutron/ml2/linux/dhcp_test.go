@@ -26,7 +26,7 @@ func TestLeaseGoesToTheRightMACOnly(t *testing.T) {
 	t.Logf("a new network with DHCP applied in %v", time.Since(begin))
 	ga, gb := h.boot(a), h.boot(b)
 
-	la, ok := dhcp(t, ga.ns, a.MAC, 30*time.Second)
+	la, ok := dhcp(t, ga.ns, a.MAC, patience)
 	if !ok || la.ip.String() != "10.0.0.11" {
 		t.Fatalf("a got %v", la)
 	}
@@ -42,14 +42,14 @@ func TestLeaseGoesToTheRightMACOnly(t *testing.T) {
 	if string(la.options[15]) != "openstacklocal" || !bytes.Equal(la.options[6], []byte{10, 0, 0, 2}) {
 		t.Errorf("domain %q, name server %v", la.options[15], la.options[6])
 	}
-	if lb, ok := dhcp(t, gb.ns, b.MAC, 30*time.Second); !ok || lb.ip.String() != "10.0.0.12" || string(lb.options[67]) != "pxe.0\x00" {
+	if lb, ok := dhcp(t, gb.ns, b.MAC, patience); !ok || lb.ip.String() != "10.0.0.12" || string(lb.options[67]) != "pxe.0\x00" {
 		t.Errorf("b got %v", lb)
 	}
-	if l, ok := dhcp(t, gb.ns, a.MAC, 500*time.Millisecond); ok {
+	if l, ok := dhcp(t, gb.ns, a.MAC, moment); ok {
 		t.Errorf("b got a lease with a's MAC: %v", l)
 	}
 	gb.run("ip link set eth0 address fa:16:3e:ff:ff:01")
-	if l, ok := dhcp(t, gb.ns, "fa:16:3e:ff:ff:01", 500*time.Millisecond); ok {
+	if l, ok := dhcp(t, gb.ns, "fa:16:3e:ff:ff:01", moment); ok {
 		t.Errorf("an unknown MAC got %v", l)
 	}
 	opts, _ := os.ReadFile(filepath.Join(h.dir, dhcpDir, n.ID, "opts"))
@@ -64,7 +64,7 @@ func TestAddressOfAPortThatLeftIsFree(t *testing.T) {
 	serveDHCP(n, "10.0.0.2")
 	a := h.addPort(n, "10.0.0.11")
 	h.apply()
-	if _, ok := dhcp(t, h.boot(a).ns, a.MAC, 30*time.Second); !ok {
+	if _, ok := dhcp(t, h.boot(a).ns, a.MAC, patience); !ok {
 		t.Fatal("no lease")
 	}
 	h.run("ip link del " + a.Tap)
@@ -72,7 +72,7 @@ func TestAddressOfAPortThatLeftIsFree(t *testing.T) {
 	b := h.addPort(n, "10.0.0.11")
 	h.apply()
 	gb := h.boot(b)
-	if l, ok := dhcp(t, gb.ns, b.MAC, 30*time.Second); !ok || l.ip.String() != "10.0.0.11" {
+	if l, ok := dhcp(t, gb.ns, b.MAC, patience); !ok || l.ip.String() != "10.0.0.11" {
 		t.Errorf("the next owner of the address got %v", l)
 	}
 }

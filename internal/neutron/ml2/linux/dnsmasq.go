@@ -184,7 +184,7 @@ func cmdline(pid int) []string {
 
 // stop ends a process that was checked to be ours and waits until it is gone.
 func stop(pid int) error {
-	for i, sig := 0, syscall.SIGTERM; i < 200; i++ {
+	for i, sig := 0, syscall.SIGTERM; i < 2000; i++ { // the machine may be busy
 		if i == 100 {
 			sig = syscall.SIGKILL
 		}

@@ -15,7 +15,7 @@ import (
 type talk struct{ client, server net.Conn }
 
 // connect opens a connection from one namespace to a port of another.
-func connect(t *testing.T, from, to netns.NsHandle, address string) (talk, error) {
+func connect(t *testing.T, from, to netns.NsHandle, address string, wait time.Duration) (talk, error) {
 	t.Helper()
 	var l net.Listener
 	if err := inside(to, func() (err error) { l, err = net.Listen("tcp", address); return err }); err != nil {
@@ -23,7 +23,7 @@ func connect(t *testing.T, from, to netns.NsHandle, address string) (talk, error
 	}
 	defer l.Close()
 	var c talk
-	err := inside(from, func() (err error) { c.client, err = net.DialTimeout("tcp", address, time.Second); return err })
+	err := inside(from, func() (err error) { c.client, err = net.DialTimeout("tcp", address, wait); return err })
 	if err != nil {
 		return c, err
 	}
@@ -33,13 +33,13 @@ func connect(t *testing.T, from, to netns.NsHandle, address string) (talk, error
 }
 
 // alive says whether words pass in both directions.
-func (c talk) alive() bool {
-	return says(c.client, c.server) && says(c.server, c.client)
+func (c talk) alive(wait time.Duration) bool {
+	return says(c.client, c.server, wait) && says(c.server, c.client, wait)
 }
 
-func says(from, to net.Conn) bool {
-	from.SetDeadline(time.Now().Add(700 * time.Millisecond))
-	to.SetDeadline(time.Now().Add(700 * time.Millisecond))
+func says(from, to net.Conn, wait time.Duration) bool {
+	from.SetDeadline(time.Now().Add(wait))
+	to.SetDeadline(time.Now().Add(wait))
 	if _, err := from.Write([]byte("x")); err != nil {
 		return false
 	}
@@ -59,40 +59,40 @@ func TestRemovedRuleCutsRunningFlows(t *testing.T) {
 		h.wantActive(p.ID)
 	}
 	open := func(g *testGuest, address string) talk {
-		c, err := connect(t, ga.ns, g.ns, address)
-		if err != nil || !c.alive() {
+		c, err := connect(t, ga.ns, g.ns, address, patience)
+		if err != nil || !c.alive(patience) {
 			t.Fatalf("connect to %s: %v", address, err)
 		}
 		return c
 	}
 	ssh, web, answering := open(gb, "10.0.0.12:22"), open(gb, "10.0.0.12:80"), open(gs, "10.0.0.13:22")
-	if _, err := connect(t, ga.ns, gb.ns, "10.0.0.12:81"); err == nil {
+	if _, err := connect(t, ga.ns, gb.ns, "10.0.0.12:81", moment); err == nil {
 		t.Error("port 81 is open")
 	}
-	if _, err := connect(t, gs.ns, gb.ns, "10.0.0.12:80"); err == nil {
+	if _, err := connect(t, gs.ns, gb.ns, "10.0.0.12:80", moment); err == nil {
 		t.Error("a guest without egress rules connects")
 	}
 
 	rules := h.group(group).Rules
 	h.group(group).Rules = append(rules[:2:2], rules[3]) // without port 22
 	h.apply()
-	if says(ssh.client, ssh.server) {
+	if says(ssh.client, ssh.server, moment) {
 		t.Error("a flow of a removed rule still goes in")
 	}
-	if says(ssh.server, ssh.client) && says(ssh.client, ssh.server) {
+	if says(ssh.server, ssh.client, moment) && says(ssh.client, ssh.server, moment) {
 		t.Error("the guest revived a flow of a removed rule")
 	}
-	if !web.alive() || !answering.alive() {
+	if !web.alive(patience) || !answering.alive(patience) {
 		t.Error("a flow of another rule was cut")
 	}
 	h.group(group).Rules = rules
 	h.apply()
-	if !eventually(ssh.alive) {
+	if !ssh.alive(patience) {
 		t.Error("the flow does not go on when its rule is back")
 	}
 	h.port(s.ID).SecurityGroups = nil
 	h.apply()
-	if answering.alive() {
+	if answering.alive(moment) {
 		t.Error("a flow goes on after its group left the port")
 	}
 }
@@ -116,24 +116,29 @@ func TestAnswersOfRevokedEgressStop(t *testing.T) {
 		return c
 	}
 	client, server = at(ga.ns, "10.0.0.11"), at(gb.ns, "10.0.0.12")
-	heard := func(from, to *net.UDPConn) bool {
-		from.WriteTo([]byte("x"), to.LocalAddr())
-		to.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-		_, err := to.Read(make([]byte, 9))
-		return err == nil
+	sent := byte(0)
+	heard := func(from, to *net.UDPConn, wait time.Duration) bool {
+		sent++ // what was sent before may come late
+		from.WriteTo([]byte{sent}, to.LocalAddr())
+		to.SetReadDeadline(time.Now().Add(wait))
+		for buf := make([]byte, 1); ; {
+			if _, err := to.Read(buf); err != nil || buf[0] == sent {
+				return err == nil
+			}
+		}
 	}
-	if heard(server, client) {
+	if heard(server, client, moment) {
 		t.Error("an unasked datagram comes in")
 	}
-	if !heard(client, server) || !heard(server, client) {
+	if !heard(client, server, patience) || !heard(server, client, patience) {
 		t.Fatal("an answer does not come in")
 	}
 	h.group(out).Rules = nil
 	h.apply()
-	if heard(client, server) {
+	if heard(client, server, moment) {
 		t.Error("revoked egress goes out")
 	}
-	if heard(server, client) {
+	if heard(server, client, moment) {
 		t.Error("answers of a revoked flow come in")
 	}
 }
@@ -167,7 +172,11 @@ func TestRemoteGroup(t *testing.T) {
 	} {
 		h.group(group).Rules[2].RemoteIPs = tc.friends
 		h.apply()
-		if got := ga.pings("10.0.0.12"); got != tc.let {
+		wait := time.Second
+		if tc.let {
+			wait = patience
+		}
+		if got := ping(ga.ns, "10.0.0.12", wait); got != tc.let {
 			t.Errorf("friends %v: let in %v", tc.friends, got)
 		}
 	}
@@ -194,7 +203,7 @@ func TestBadRuleHurtsNobodyElse(t *testing.T) {
 	for _, p := range h.want.Ports {
 		h.wantActive(p.ID)
 	}
-	if !ga.pings("10.0.0.12") {
+	if !ga.reaches("10.0.0.12") {
 		t.Error("a good group's guest is not reached")
 	}
 	if ga.pings("10.0.0.13") {

@@ -280,11 +280,25 @@ func (g *testGuest) setIP() *testGuest {
 
 func (g *testGuest) run(command string) string { g.t.Helper(); return runIn(g.t, g.ns, command) }
 
-// pings says whether an address answers.
+// A test waits for what must come as long as the slowest machine may take, and
+// for what must not come only a moment.
+const (
+	patience = time.Minute
+	moment   = 700 * time.Millisecond
+)
+
+// reaches says whether an address answers a single packet, however late.
+func (g *testGuest) reaches(ip string) bool { return reaches(g.ns, ip) }
+
+func reaches(ns netns.NsHandle, ip string) bool { return ping(ns, ip, patience) }
+
+// pings says whether an address answers at once.
 func (g *testGuest) pings(ip string) bool { return pings(g.ns, ip) }
 
-func pings(ns netns.NsHandle, ip string) bool {
-	_, err := tryIn(ns, "ping -n -c1 -W1 "+ip)
+func pings(ns netns.NsHandle, ip string) bool { return ping(ns, ip, time.Second) }
+
+func ping(ns netns.NsHandle, ip string, wait time.Duration) bool {
+	_, err := tryIn(ns, fmt.Sprintf("ping -n -c1 -W%d %s", int(wait.Seconds()), ip))
 	return err == nil
 }
 
@@ -292,7 +306,7 @@ func pings(ns netns.NsHandle, ip string) bool {
 func (h *testHost) wantEvent(id, status string) time.Duration {
 	h.t.Helper()
 	begin := time.Now()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(patience)
 	for {
 		select {
 		case s := <-h.events:

@@ -25,7 +25,7 @@ func TestGuestsMeetByTheirRules(t *testing.T) {
 	begin = time.Now()
 	h.apply()
 	t.Logf("a new rule applied in %v", time.Since(begin))
-	if !ga.pings("10.0.0.12") || !gb.pings("10.0.0.11") {
+	if !ga.reaches("10.0.0.12") || !gb.reaches("10.0.0.11") {
 		t.Error("an allowed ping does not pass")
 	}
 	h.group(group).Rules = h.group(group).Rules[:2]

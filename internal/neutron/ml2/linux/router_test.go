@@ -28,18 +28,18 @@ func (whoAsks) Handler(s ml2.Scope) http.Handler {
 	})
 }
 
-// get asks over HTTP from within a namespace.
-func get(ns netns.NsHandle, address, path string) (string, error) {
+// get asks over HTTP from within a namespace, and waits for a connection.
+func get(ns netns.NsHandle, address, path string, wait time.Duration) (string, error) {
 	var conn net.Conn
 	err := inside(ns, func() (err error) {
-		conn, err = net.DialTimeout("tcp4", address, 2*time.Second)
+		conn, err = net.DialTimeout("tcp4", address, wait)
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(conn, "GET %s HTTP/1.0\r\n\r\n", path)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
@@ -96,13 +96,13 @@ func TestRouter(t *testing.T) {
 
 	reach := map[string]bool{
 		"host to floating IP":         eventually(func() bool { return pings(h.ns, "172.24.4.20") }),
-		"guest to other subnet":       ga.pings("10.1.0.11"),
-		"guest to its gateway":        ga.pings("10.0.0.1"),
-		"guest to host by SNAT":       gb.pings("172.24.4.1"),
-		"neighbour to floating IP":    gb.pings("172.24.4.20"),
-		"other subnet to floating IP": gc.pings("172.24.4.20"),
-		"guest to its floating IP":    ga.pings("172.24.4.20"),
-		"guest along an extra route":  ga.pings("192.168.77.1"),
+		"guest to other subnet":       ga.reaches("10.1.0.11"),
+		"guest to its gateway":        ga.reaches("10.0.0.1"),
+		"guest to host by SNAT":       gb.reaches("172.24.4.1"),
+		"neighbour to floating IP":    gb.reaches("172.24.4.20"),
+		"other subnet to floating IP": gc.reaches("172.24.4.20"),
+		"guest to its floating IP":    ga.reaches("172.24.4.20"),
+		"guest along an extra route":  ga.reaches("192.168.77.1"),
 	}
 	for name, ok := range reach {
 		if !ok {
@@ -116,18 +116,18 @@ func TestRouter(t *testing.T) {
 		t.Errorf("guest without floating IP seen from %s", from)
 	}
 	for g, want := range map[*testGuest]string{ga: "10.0.0.11 ", gc: "10.1.0.11 "} {
-		if got, err := get(g.ns, "169.254.169.254:80", "/latest"); err != nil || got != want+router.ID+" /latest" {
+		if got, err := get(g.ns, "169.254.169.254:80", "/latest", patience); err != nil || got != want+router.ID+" /latest" {
 			t.Errorf("metadata said %q %v", got, err)
 		}
 	}
-	if _, err := get(h.ns, "172.24.4.10:9697", "/"); err == nil {
+	if _, err := get(h.ns, "172.24.4.10:9697", "/", moment); err == nil {
 		t.Error("metadata answers from outside")
 	}
 	t.Run("floating IP moves", func(t *testing.T) { floatingIPMoves(t, h, ga, gb) })
 	t.Run("gateway cleared", func(t *testing.T) {
 		h.want.Routers[0].Gateway, h.want.Routers[0].FloatingIPs = nil, nil
 		h.apply()
-		if pings(h.ns, "172.24.4.20") || gb.pings("172.24.4.1") || !ga.pings("10.1.0.11") {
+		if pings(h.ns, "172.24.4.20") || gb.pings("172.24.4.1") || !ga.reaches("10.1.0.11") {
 			t.Error("a router without gateway")
 		}
 	})
@@ -144,7 +144,7 @@ func floatingIPMoves(t *testing.T, h *testHost, ga, gb *testGuest) {
 	before := neighbour(h, "172.24.4.20")
 	h.want.Routers[0].FloatingIPs[0].FixedIP = "10.0.0.12"
 	h.apply()
-	if !pings(h.ns, "172.24.4.20") {
+	if !reaches(h.ns, "172.24.4.20") {
 		t.Error("the floating IP does not answer")
 	}
 	if from := h.seenFrom(gb); from != "172.24.4.20" {
@@ -175,8 +175,8 @@ func (h *testHost) seenFrom(g *testGuest) string {
 		h.t.Fatal(err)
 	}
 	defer l.Close()
-	go get(g.ns, l.Addr().String(), "/")
-	l.(*net.TCPListener).SetDeadline(time.Now().Add(20 * time.Second))
+	go get(g.ns, l.Addr().String(), "/", patience)
+	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
 	conn, err := l.Accept()
 	if err != nil {
 		return err.Error()
@@ -185,10 +185,10 @@ func (h *testHost) seenFrom(g *testGuest) string {
 	return netip.MustParseAddrPort(conn.RemoteAddr().String()).Addr().String()
 }
 
-// eventually tries for a minute: an interface that came up just now may
+// eventually tries again and again: an interface that came up just now may
 // still drop.
 func eventually(ok func() bool) bool {
-	for begin := time.Now(); time.Since(begin) < 60*time.Second; time.Sleep(50 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(50 * time.Millisecond) {
 		if ok() {
 			return true
 		}
@@ -225,7 +225,7 @@ func TestMetadataOfANetworkWithoutRouter(t *testing.T) {
 		g.run("ip route add 169.254.169.254/32 via 10.0.0.2")
 		h.wantActive(p.ID)
 		var got string
-		eventually(func() (ok bool) { got, _ = get(g.ns, "169.254.169.254:80", "/x"); return got != "" })
+		eventually(func() (ok bool) { got, _ = get(g.ns, "169.254.169.254:80", "/x", time.Second); return got != "" })
 		if want := "10.0.0.11 " + h.want.Networks[i].ID + " /x"; got != want {
 			t.Errorf("metadata said %q, want %q", got, want)
 		}

@@ -65,7 +65,11 @@ func TestWhatAGuestMayNotSay(t *testing.T) {
 		"unknown protocol":             {frame(t, ether(a.MAC, b.MAC, 0x9999), gopacketPayload("sixty bytes are the least that Ethernet carries ......")), false},
 		"not for the receiver":         {udp4(t, a.MAC, "fa:16:3e:77:77:77", "10.0.0.11", "10.0.0.99", 5, 6), false},
 	} {
-		if got := hears(from, to, tc.frame, fence); got != tc.heard {
+		got := hears(from, to, tc.frame, fence)
+		if !got && tc.heard { // where the processors are busy the fence may overtake the frame
+			got = eventually(func() bool { return hears(from, to, tc.frame, fence) })
+		}
+		if got != tc.heard {
 			t.Errorf("%s: heard %v, want %v", name, got, tc.heard)
 		}
 	}
@@ -73,7 +77,7 @@ func TestWhatAGuestMayNotSay(t *testing.T) {
 	h.port(a.ID).PortSecurity = false
 	h.port(a.ID).SecurityGroups = nil
 	h.apply()
-	if !hears(from, to, udp4(t, other, b.MAC, "10.0.0.66", "10.0.0.12", 5, 6), fence) {
+	if !eventually(func() bool { return hears(from, to, udp4(t, other, b.MAC, "10.0.0.66", "10.0.0.12", 5, 6), fence) }) {
 		t.Error("a port without port security is held to its address")
 	}
 	h.port(b.ID).AdminStateUp = false

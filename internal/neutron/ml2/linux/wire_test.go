@@ -56,7 +56,7 @@ func hears(from, to *wire, frame []byte, another func() []byte) bool {
 	from.send(frame)
 	fence := another()
 	buf := make([]byte, 2000)
-	for begin := time.Now(); time.Since(begin) < 3*time.Second; {
+	for begin := time.Now(); time.Since(begin) < patience; {
 		from.send(fence)
 		for {
 			n, _, err := unix.Recvfrom(to.fd, buf, 0)
