@@ -58,7 +58,7 @@ func (c *conductor) serve(t *testing.T, bus messaging.Bus) {
 // until waits for something to be true of the conductor.
 func (c *conductor) until(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		c.mu.Lock()
 		done := ok()
 		c.mu.Unlock()

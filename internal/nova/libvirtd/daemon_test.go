@@ -59,7 +59,7 @@ func TestPrivate(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- a.Run(ctx) }()
-	for deadline := time.Now().Add(time.Minute); a.pid() == 0 || a.answers(ctx) != nil; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); a.pid() == 0 || a.answers(ctx) != nil; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the daemon was not started again")
 		}

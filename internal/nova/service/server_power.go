@@ -92,18 +92,19 @@ func (s *Service) changePower(ctx context.Context, srv nova.Server, t nova.Trans
 	return nil
 }
 
-// How long a call waits for the end of the server's last flow, and how often it looks.
+// How often a call looks for the end of the server's last flow, and the pause between: some seconds, but never those in
+// which the process stood still and the flow with it.
 const (
-	idlePatience = 5 * time.Second
-	idlePoll     = 5 * time.Millisecond
+	idleLooks = 1000
+	idlePoll  = 5 * time.Millisecond
 )
 
 // onceIdle runs a transaction that starts a flow, again while the one before is not over: its last step has already
 // told the client that the server is ready for more.
 func (s *Service) onceIdle(ctx context.Context, start func(ctx context.Context, tx *store.Tx) error) error {
-	for deadline := s.clock.Now().Add(idlePatience); ; {
+	for look := 1; ; look++ {
 		err := s.store.Tx(ctx, start)
-		if !errors.Is(err, db.ErrDuplicate) || s.clock.Now().After(deadline) {
+		if !errors.Is(err, db.ErrDuplicate) || look == idleLooks {
 			return err
 		}
 		if err := pause(ctx, idlePoll); err != nil {

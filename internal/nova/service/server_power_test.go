@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"nacre/internal/nova/virt"
 	"nacre/internal/nova/virt/fake"
 	"nacre/internal/oslo/auth"
+	"nacre/internal/oslo/clock"
 	"nacre/internal/oslo/fault"
 	"nacre/internal/oslo/flow/flowtest"
 )
@@ -32,10 +34,18 @@ func active(t *testing.T, opts ...novatest.HostOption) (*rig, *fake.Driver, nova
 	return r, host, srv
 }
 
-// Who sees a server SHUTOFF may start it, though the flow that stopped it has not ended yet.
+// late is a clock that goes on by several seconds while nothing else does.
+type late struct{ by atomic.Int64 }
+
+func (c *late) Now() time.Time { return clock.System.Now().Add(time.Duration(c.by.Load())) }
+
+// Who sees a server SHUTOFF may start it, though the flow that stopped it has not ended yet, and though the process
+// stands still meanwhile.
 func TestActionWaitsForTheEndOfTheLast(t *testing.T) {
 	reached, release := make(chan struct{}), make(chan struct{})
+	stopped := &late{}
 	r := newRig(t, func(d *Deps) {
+		d.Clock = stopped
 		var once sync.Once
 		d.Fail = func(point string) {
 			if point == "server_power.settle.after" {
@@ -52,7 +62,10 @@ func TestActionWaitsForTheEndOfTheLast(t *testing.T) {
 	if now := r.server(srv.ID); now.Status() != "SHUTOFF" || now.TaskState != "" {
 		t.Fatalf("%s %q", now.Status(), now.TaskState)
 	}
-	time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	time.AfterFunc(50*time.Millisecond, func() {
+		stopped.by.Store(int64(10 * time.Second))
+		time.AfterFunc(50*time.Millisecond, func() { close(release) })
+	})
 	if err := r.StartServer(r.ctx, r.server(srv.ID)); err != nil {
 		t.Fatal(err)
 	}

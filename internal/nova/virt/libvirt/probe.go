@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// probeLimit is how long the probe guest may take. With KVM it needs a fifth of a second.
+// probeLimit is how long the probe guest may take with KVM, with which it needs a fifth of a second.
 const probeLimit = 3 * time.Second
 
 // The probe guest's boot sector writes 42 to the port of QEMU's debug exit device, which ends QEMU with 42*2+1.
@@ -45,7 +45,9 @@ func probe(ctx context.Context, stateDir string, log *slog.Logger) string {
 	}
 	kind := "qemu"
 	start := time.Now()
-	err = bootProbe(ctx, "kvm", stateDir)
+	limited, cancel := context.WithTimeout(ctx, probeLimit)
+	defer cancel()
+	err = bootProbe(limited, "kvm", stateDir)
 	if err == nil {
 		kind = "kvm"
 	}
@@ -70,8 +72,6 @@ func bootProbe(ctx context.Context, accel, dir string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, probeLimit)
-	defer cancel()
 	err = exec.CommandContext(ctx, "qemu-system-x86_64", "-machine", "pc,accel="+accel, "-nodefaults", "-display", "none", "-m", "16",
 		"-drive", "if=ide,format=raw,file="+f.Name(),
 		"-device", fmt.Sprintf("isa-debug-exit,iobase=%#x,iosize=1", probePort)).Run()
