@@ -6,10 +6,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -96,12 +98,10 @@ func (c *Ceph) start() error {
 		return err
 	}
 	c.dir, c.Conf = dir, filepath.Join(dir, "ceph.conf")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freePort()
 	if err != nil {
 		return err
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
 	if err := os.WriteFile(c.Conf, fmt.Appendf(nil, conf, dir, c.FSID, port), 0o600); err != nil {
 		return err
 	}
@@ -124,6 +124,19 @@ func (c *Ceph) start() error {
 		return err
 	}
 	return c.disk()
+}
+
+// freePort is below those that the kernel gives to any connection: until the
+// monitor listens on it nobody else has it.
+func freePort() (port string, err error) {
+	for range 1000 {
+		port = strconv.Itoa(10000 + rand.IntN(20000))
+		var l net.Listener
+		if l, err = net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", err
 }
 
 // disk adds the one disk and waits for it.

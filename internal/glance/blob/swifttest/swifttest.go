@@ -6,11 +6,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -106,15 +108,17 @@ workers = 0
 swift_dir = {{.Dir}}
 user = root
 log_level = ERROR
+# on a busy machine the impatient defaults take every server for dead, and leave
+# what a container lists to a daemon that does not run here
+conn_timeout = 30
+node_timeout = 60
+container_update_timeout = 60
 {{if eq .Name "proxy"}}
 [pipeline:main]
 pipeline = catch_errors cache bulk {{if .Keystone}}authtoken keystoneauth{{else}}s3api tempauth{{end}} slo dlo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 account_autocreate = true
-# on a busy machine its impatient defaults take every server for dead
-conn_timeout = 30
-node_timeout = 60
 error_suppression_limit = 1000000
 [filter:catch_errors]
 use = egg:swift#catch_errors
@@ -236,14 +240,18 @@ func run(name string, args ...string) error {
 	return nil
 }
 
+// freePorts are below those that the kernel gives to any connection: until they
+// are listened on nobody else has them.
 func freePorts(n int) (ports []string, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
+	for tries := 0; len(ports) < n; tries++ {
+		port := strconv.Itoa(10000 + rand.IntN(20000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil && tries == 1000 {
 			return nil, err
+		} else if err != nil {
+			continue
 		}
 		defer l.Close()
-		_, port, _ := net.SplitHostPort(l.Addr().String())
 		ports = append(ports, port)
 	}
 	return ports, nil
