@@ -77,7 +77,7 @@ func (g *serverCloud) settle() {
 }
 
 func (g *serverCloud) await(what, count string) {
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(2 * time.Millisecond) {
 		n, err := db.Scan[int](g.t.Context(), g.store.DB(), count)
 		g.must(err)
 		if n[0] == 0 {

@@ -18,6 +18,11 @@ type dhcpFiles struct {
 	names string // --addn-hosts: names of guests
 }
 
+// print tells files apart.
+func (f dhcpFiles) print() []byte {
+	return fmt.Appendf(nil, "%x\n", fingerprint([]string{f.hosts, f.opts, f.names}))
+}
+
 // renderDHCP writes dnsmasq's files for a network.
 func renderDHCP(cfg Config, n rpcapi.Network) dhcpFiles {
 	w := dhcpWriter{cfg: cfg, network: n, subnets: map[string]rpcapi.Subnet{}}

@@ -77,6 +77,25 @@ func TestAddressOfAPortThatLeftIsFree(t *testing.T) {
 	}
 }
 
+// TestKilledBeforeItTold: a process that was killed after it wrote dnsmasq's files
+// leaves the next one to tell dnsmasq.
+func TestKilledBeforeItTold(t *testing.T) {
+	h := newHost(t, nil)
+	n := h.addNetwork(106, "10.0.0.0/24")
+	serveDHCP(n, "10.0.0.2")
+	h.apply()
+	a := h.addPort(n, "10.0.0.11")
+	if err := newDnsmasq(h.driver.cfg, inOrder(h.want).Networks[0], filepath.Join(h.dir, dhcpDir, n.ID), "").write(); err != nil {
+		t.Fatal(err)
+	}
+	h.stop()
+	h.start()
+	h.apply()
+	if l, ok := dhcp(t, h.boot(a).ns, a.MAC, patience); !ok || l.ip.String() != "10.0.0.11" {
+		t.Errorf("got %v", l)
+	}
+}
+
 func TestDHCPv6(t *testing.T) {
 	h := newHost(t, nil)
 	n := h.addNetwork(105, "fd00:5::/64")

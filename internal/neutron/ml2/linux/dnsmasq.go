@@ -96,8 +96,7 @@ func userFor(dir string) string {
 
 // ensure makes the server run with today's arguments and files.
 func (d *dnsmasq) ensure(ctx context.Context, ns *namespace) error {
-	changed, err := d.write()
-	if err != nil {
+	if err := d.write(); err != nil {
 		return err
 	}
 	pid := d.pid()
@@ -115,27 +114,42 @@ func (d *dnsmasq) ensure(ctx context.Context, ns *namespace) error {
 		if err := d.dropStale(); err != nil {
 			return err
 		}
-		return d.start(ctx, ns)
+		if err := d.start(ctx, ns); err != nil {
+			return err
+		}
+		return d.told()
 	}
-	if changed {
-		return syscall.Kill(pid, syscall.SIGHUP)
+	if d.knows() {
+		return nil
 	}
-	return nil
+	if err := syscall.Kill(pid, syscall.SIGHUP); err != nil {
+		return err
+	}
+	return d.told()
 }
 
-// write puts the files in place and says whether any differed.
-func (d *dnsmasq) write() (changed bool, err error) {
+// told notes that the server has read today's files, or has been told to. Files
+// that a process wrote and then was killed nobody has told it of.
+func (d *dnsmasq) told() error { return writeFile(d.path("told"), d.files.print()) }
+
+// knows reports whether the server was told of today's files.
+func (d *dnsmasq) knows() bool {
+	data, err := os.ReadFile(d.path("told"))
+	return err == nil && bytes.Equal(data, d.files.print())
+}
+
+// write puts the files in place.
+func (d *dnsmasq) write() error {
 	for name, content := range map[string]string{"host": d.files.hosts, "opts": d.files.opts, "addn_hosts": d.files.names} {
 		old, err := os.ReadFile(d.path(name))
 		if err == nil && string(old) == content {
 			continue
 		}
 		if err := writeFile(d.path(name), []byte(content)); err != nil {
-			return false, err
+			return err
 		}
-		changed = true
 	}
-	return changed, nil
+	return nil
 }
 
 // start returns once the server has its sockets: it goes to the background
