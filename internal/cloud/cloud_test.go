@@ -31,14 +31,14 @@ func TestServer(t *testing.T) {
 			var made struct{ Server struct{ ID string } }
 			c.As(cloudtest.Member).Compute("2.93").Post("/servers", serverBody("one", net, flavor, img)).Want(202).Into(&made)
 			await(t, c, made.Server.ID, "ACTIVE")
-			cloudtest.Until(t, "its port is ACTIVE", 30*time.Second, func() bool {
+			cloudtest.Until(t, "its port is ACTIVE", time.Minute, func() bool {
 				var ports struct{ Ports []struct{ Status string } }
 				c.As(cloudtest.Member).Network().Get("/ports?device_id=" + made.Server.ID).Want(200).Into(&ports)
 				return len(ports.Ports) == 1 && ports.Ports[0].Status == "ACTIVE"
 			})
 			c.As(cloudtest.OtherProject).Compute("2.93").Get("/servers/"+made.Server.ID).Want(404, "could not be found")
 			c.As(cloudtest.Member).Compute("2.93").Delete("/servers/" + made.Server.ID).Want(204)
-			cloudtest.Until(t, "the server is gone", 30*time.Second, func() bool {
+			cloudtest.Until(t, "the server is gone", time.Minute, func() bool {
 				return c.As(cloudtest.Member).Compute("2.93").Get("/servers/"+made.Server.ID).Status == 404
 			})
 			c.As(cloudtest.Admin).Placement("1.39").Get("/allocations/"+made.Server.ID).Want(200, `"allocations":{}`)

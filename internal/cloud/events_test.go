@@ -38,7 +38,7 @@ func TestEvents(t *testing.T) {
 	}
 	s.As(cloudtest.Admin).Compute("2.93").Get("/servers/" + id).Want(200).Into(&shown)
 	for _, want := range []string{"image.testhost image.create", "identity.testhost identity.region.created", fmt.Sprintf("compute.%s compute.instance.create.end", shown.Server.Host)} {
-		cloudtest.Until(t, want, 10*time.Second, func() bool {
+		cloudtest.Until(t, want, time.Minute, func() bool {
 			mu.Lock()
 			defer mu.Unlock()
 			return slices.Contains(heard, want)

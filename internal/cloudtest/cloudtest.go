@@ -291,7 +291,8 @@ func (a Answer) Into(v any) Answer {
 // Until asks again and again until ok; it waits for a state, never for a duration.
 func Until(t testing.TB, what string, limit time.Duration, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for end, late := time.Now().Add(limit), false; !late; time.Sleep(10 * time.Millisecond) {
+		late = time.Now().After(end) // asked once more, should this process have stood still
 		if ok() {
 			return
 		}

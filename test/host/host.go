@@ -276,7 +276,8 @@ func (h *Host) Fail(format string, a ...any) {
 // Until asks again and again until ok, and fails the test after limit.
 func (h *Host) Until(what string, limit time.Duration, ok func() bool) {
 	h.t.Helper()
-	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+	for end, late := time.Now().Add(limit), false; !late; time.Sleep(200 * time.Millisecond) {
+		late = time.Now().After(end) // asked once more, should this process have stood still
 		if ok() {
 			return
 		}
