@@ -133,6 +133,7 @@ func (b *RabbitMQ) keep(closed <-chan *amqp.Error) {
 				return
 			}
 			slog.Warn("the bus was disconnected", "error", err)
+			b.forsake()
 		}
 		for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 			next, err := b.connect()
@@ -147,6 +148,16 @@ func (b *RabbitMQ) keep(closed <-chan *amqp.Error) {
 			case <-time.After(pause):
 			}
 		}
+	}
+}
+
+// forsake ends all calls: the queue of their replies went with the connection.
+func (b *RabbitMQ) forsake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for id, w := range b.waiting {
+		w <- result{err: ErrTimeout}
+		delete(b.waiting, id)
 	}
 }
 

@@ -2,6 +2,7 @@ package messaging
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net"
@@ -149,22 +150,35 @@ func TestRabbitMQ(t *testing.T) {
 	t.Run("stuck", func(t *testing.T) { stuck(t, url, DialRabbitMQ) })
 	t.Run("silent", func(t *testing.T) { silent(t, url, DialRabbitMQ) })
 	t.Run("reconnects", func(t *testing.T) {
-		stop, err := bus.Serve("again", Methods{})
+		entered := make(chan struct{})
+		stop, err := bus.Serve("again", Methods{"slow": func(ctx context.Context, _ json.RawMessage) (any, error) {
+			close(entered)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer stop()
+		long, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		lost := make(chan error, 1)
+		go func() { lost <- bus.Call(long, "again", "slow", nil, nil) }()
+		<-entered
 		bus.mu.Lock()
 		conn := bus.conn
 		bus.mu.Unlock()
 		_ = conn.CloseDeadline(time.Now().Add(time.Second))
-		call := func() error { // one that is lost with the connection waits for its answer until it may no more
-			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			defer cancel()
-			return bus.Call(ctx, "again", "nosuch", nil, nil)
+		select {
+		case err := <-lost:
+			if err != ErrTimeout {
+				t.Errorf("a call whose answer cannot come any more: %v", err)
+			}
+		case <-time.After(2 * time.Minute):
+			t.Error("a call waits for an answer that cannot come any more")
 		}
 		for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
-			err := call()
+			err := bus.Call(t.Context(), "again", "nosuch", nil, nil)
 			if err == ErrNoMethod {
 				return
 			}
