@@ -18,8 +18,9 @@ const fenceAge = time.Hour
 type fences struct {
 	clock clock.Clock
 
-	mu   sync.Mutex
-	seen map[string]fence
+	mu    sync.Mutex
+	seen  map[string]fence
+	young int // that were left when the old ones were forgotten
 }
 
 type fence struct {
@@ -39,7 +40,7 @@ func (f *fences) check(ctx context.Context, serverID string, number int64) error
 	if f.seen[key].number > number {
 		return fault.Conflict("Operation %s on instance %s was taken over by another process.", request, serverID)
 	}
-	if f.seen == nil || len(f.seen) > 10_000 {
+	if f.seen == nil || len(f.seen) > 1000+2*f.young {
 		f.forget(now)
 	}
 	f.seen[key] = fence{number, now}
@@ -54,5 +55,5 @@ func (f *fences) forget(now time.Time) {
 			young[k] = v
 		}
 	}
-	f.seen = young
+	f.seen, f.young = young, len(young)
 }
