@@ -66,8 +66,8 @@ func Points(fn func(ctx context.Context, point string)) Option {
 // Open connects to "sqlite:///path/file.db", "postgres://user:pw@host:port/db"
 // or "mysql://user:pw@host:port/db" (?socket=/path for a unix socket), refuses
 // an engine that does not run with the settings we rely on, and a SQLite file
-// that another process has open, and brings the schema up to date. migrations holds *.sql at its root or in "migrations/";
-// nil means none.
+// that another process has open, and brings the schema up to date. migrations
+// holds *.sql at its root or in "migrations/"; nil means none.
 func Open(ctx context.Context, dburl string, migrations fs.FS, opts ...Option) (*DB, error) {
 	o := options{synchronous: "FULL"}
 	for _, opt := range opts {
